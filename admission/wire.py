@@ -1,0 +1,260 @@
+"""Messages between kiosk and server: versioned, strict on the way in, signed over the bytes sent.
+
+One request and one answer (DESIGN section 6). Unknown fields are refused; a message of another version says so.
+Knows nothing of HTTP beyond the names of two headers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from admission.errors import BadMessage, BadSignature
+from admission.venue import Programme
+
+VERSION = 1
+PATH = "/api/v1/exchange"
+DEVICE_HEADER = "Threshold-Device"
+SIGNATURE_HEADER = "Threshold-Signature"
+MAX_BODY = 1_000_000
+MAX_PASSAGES = 500
+UP = b"threshold-exchange-1\0"
+DOWN = b"threshold-answer-1\0"
+
+
+class Lane(StrEnum):
+    """Ask: a visitor is waiting, nothing is held back. News: backlog and changes, may be held for ``wait_ms``."""
+
+    ASK = "ask"
+    NEWS = "news"
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The kiosk's account in one room, all counters cumulative; ``arrivals``: entries asked for in the last 300 s."""
+
+    room: str
+    era: int
+    granted: int
+    returned: int
+    entries: int
+    exits: int
+    forced: int
+    arrivals: int = 0
+
+
+class Presenting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A badge is held up now; ``ask`` numbers the question so that a late answer is not taken for another's."""
+
+    ask: int
+    badge: int
+    room: str
+
+
+class Cursors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How new the kiosk's programme, badges and presence are: the versions that it was given last."""
+
+    programme: int = 0
+    badges: int = 0
+    presence: int = 0
+
+
+class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a kiosk says. ``passages`` are the journalled bytes from ``first_seq`` on; ``head`` is the chain's hash
+    after the last passage that the kiosk has written, which has the number ``head_seq``."""
+
+    v: int = VERSION
+    device: str
+    incarnation: int
+    boot: str
+    boot_ms: int
+    lane: Lane
+    reports: tuple[Report, ...] = ()
+    first_seq: int = 1
+    passages: tuple[bytes, ...] = ()
+    head_seq: int = 0
+    head: bytes = b""
+    presenting: Presenting | None = None
+    cursors: Cursors | None = None
+    wait_ms: int = 0
+
+
+class GrantTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The total ever granted to this incarnation in a room; ``target``: what it should hold (more may be returned);
+    ``full``: the server has no seat left for anybody."""
+
+    room: str
+    era: int
+    granted: int
+    target: int
+    full: bool
+
+
+class Whereabouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The freshest word on the holder of the badge that was asked about. ``sure``: every gate of the room has
+    reported lately; ``claimed``: another kiosk is deciding on the same person at this moment."""
+
+    ask: int
+    revoked: bool
+    inside: bool
+    sure: bool
+    claimed: bool
+
+
+class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A session's list as two zlib-packed bitmaps over badge serials."""
+
+    session: str
+    yes: bytes
+    no: bytes
+
+
+class BadgeNews(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Changes to badges since the kiosk's cursor; ``whole``: forget what you held. ``revoked`` and ``lists`` are
+    always complete; ``records`` (lookup, box) are sealed; ``more``: ask again at once, there is another part."""
+
+    upto: int
+    whole: bool
+    more: bool
+    highest: int
+    revoked: bytes
+    replaced: tuple[tuple[int, int], ...]
+    records: tuple[tuple[bytes, bytes], ...]
+    lists: tuple[Listed, ...]
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A public key that badges are signed with."""
+
+    id: int
+    public: bytes
+
+
+class Keyring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is needed to verify badges offline: the event's number, epoch and public keys."""
+
+    event: int
+    epoch: datetime
+    keys: tuple[Key, ...]
+
+
+class ProgrammeNews(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole programme, the keys, and the gate that this kiosk stands at."""
+
+    programme: Programme
+    keyring: Keyring
+    gate: str
+
+
+class PresenceNews(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is inside the gate's room, as a zlib-packed bitmap over badge serials."""
+
+    version: int
+    room: str
+    inside: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the server says. ``have_seq``: all passages up to this one are stored; (boot, boot_ms) are the request's,
+    so that the kiosk can anchor its clock to ``now``."""
+
+    v: int = VERSION
+    device: str
+    incarnation: int
+    boot: str
+    boot_ms: int
+    now: datetime
+    have_seq: int
+    verdicts: tuple[tuple[int, str], ...] = ()
+    grants: tuple[GrantTo, ...] = ()
+    whereabouts: Whereabouts | None = None
+    programme: ProgrammeNews | None = None
+    badges: BadgeNews | None = None
+    presence: PresenceNews | None = None
+
+
+class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a kiosk is given once: its name, its own key (raw Ed25519 seed), the server's address and public key."""
+
+    v: int = VERSION
+    device: str
+    seed: bytes
+    server: str
+    server_key: bytes
+
+
+class _Versioned(msgspec.Struct):
+    v: int
+
+
+_T = TypeVar("_T", Exchange, Answer, Enrolment)
+_encoder = msgspec.json.Encoder()
+_version = msgspec.json.Decoder(_Versioned)
+_exchange = msgspec.json.Decoder(Exchange)
+_answer = msgspec.json.Decoder(Answer)
+_enrolment = msgspec.json.Decoder(Enrolment)
+
+
+def encode(message: Exchange | Answer | Enrolment) -> bytes:
+    """The message as JSON bytes, ready to be signed."""
+    return _encoder.encode(message)
+
+
+def decode_exchange(body: bytes) -> Exchange:
+    """The request in ``body``. Raises BadMessage, saying what is wrong."""
+    if len(body) > MAX_BODY:
+        raise BadMessage(f"a message of {len(body)} bytes; at most {MAX_BODY} are read")
+    exchange = _decode(_exchange, body)
+    if len(exchange.passages) > MAX_PASSAGES:
+        raise BadMessage(f"{len(exchange.passages)} passages in one message; at most {MAX_PASSAGES} are read")
+    numbers = [exchange.incarnation, exchange.first_seq, exchange.head_seq, exchange.boot_ms, exchange.wait_ms]
+    for report in exchange.reports:
+        numbers += [report.granted, report.returned, report.entries, report.exits, report.forced, report.era]
+    if min(numbers) < 0 or max(numbers) >= 2**62:
+        raise BadMessage("a number below zero or beyond 2^62")
+    return exchange
+
+
+def decode_answer(body: bytes) -> Answer:
+    """The answer in ``body``. Raises BadMessage."""
+    return _decode(_answer, body)
+
+
+def decode_enrolment(body: bytes) -> Enrolment:
+    """The enrolment in ``body``. Raises BadMessage."""
+    return _decode(_enrolment, body)
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    try:
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BadMessage(_explain(body, error)) from error
+
+
+def _explain(body: bytes, error: msgspec.MsgspecError) -> str:
+    """A message of a later version is told apart from a malformed one: the cure is another."""
+    try:
+        version = _version.decode(body).v
+    except msgspec.MsgspecError:
+        return f"not a message: {error}"
+    if version != VERSION:
+        return f"a message of version {version}; this side speaks version {VERSION}: update the older side"
+    return f"not a message: {error}"
+
+
+def sign(context: bytes, body: bytes, key: Ed25519PrivateKey) -> str:
+    """The signature over ``body`` in one direction (UP or DOWN), as hexadecimal for the header."""
+    return key.sign(context + body).hex()
+
+
+def check(context: bytes, body: bytes, signature: str, key: Ed25519PublicKey) -> None:
+    """Raises BadSignature unless ``signature`` is ``key``'s over ``body`` in this direction."""
+    try:
+        key.verify(bytes.fromhex(signature), context + body)
+    except (ValueError, InvalidSignature) as error:
+        raise BadSignature("the signature does not fit the key of the one who says to have sent this") from error

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Puts a kiosk on this machine as a service, or brings it up to date. As root.
+#
+#   sh deploy/install-kiosk.sh [--no-start | --uninstall]
+set -eu
+
+exec sh "$(dirname "$0")/install.sh" kiosk "$@"

@@ -1,0 +1,63 @@
+"""What the door's screen says to a visitor, in English: a title and an advice for each key.
+
+It must not know the rules: which key belongs to which passage is decided elsewhere.
+A word here may be read by the visitor, by those behind, and by a passing photographer. So no key
+says why a badge was stopped when the reason is private, and none puts blame on anybody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+TITLE_LIMIT = 28
+"""Characters; a longer title cannot be read from 2 m on a 7-inch screen."""
+
+ADVICE_LIMIT = 70
+"""Characters; a longer advice pushes the title off its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one state says: the title is read from 2 m, the advice says what to do next."""
+
+    title: str
+    advice: str
+
+
+# One value for all that is private, so that the screen cannot be used to tell the cases apart.
+_STEWARD = Words("Please ask a steward", "They will be glad to help you.")
+
+WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        # nobody at the door, or a code just seen
+        "starting": Words("Starting up", "This door will be ready in a moment."),
+        "waiting": Words("Hold up your badge", "Show its square code to the camera, about 30 cm away."),
+        "reading": Words("Reading your badge", "Please hold it still."),
+        "moment": Words("One moment", "We are checking your badge. Please stay here."),
+        # the passage is counted
+        "welcome": Words("Welcome", "Please go in."),
+        "goodbye": Words("Goodbye", "Please go through. See you again soon."),
+        "counted": Words("Already counted", "This badge was counted a moment ago. Nothing more to do."),
+        # the code
+        "not_ours": Words("Not a badge of this event", "Please show this event's badge, or ask a steward."),
+        "damaged": Words("Code not readable", "It may be bent or scratched. A steward can help you."),
+        "forged": _STEWARD,
+        "too_early": Words("Badge not valid yet", "It starts later. Please come back then, or ask a steward."),
+        "expired": Words("Badge no longer valid", "Its time is over. A steward can help you."),
+        "revoked": _STEWARD,
+        # the session
+        "no_session": Words("No session here just now", "The programme shows what comes next."),
+        "doors_closed": Words("The doors are closed", "Please look at the programme, or ask a steward."),
+        "not_listed": Words("For invited guests", "This session is for invited guests. A steward can help."),
+        "ask_list": Words("Please ask a steward", "You may be on a newer list than this door has."),
+        "inside_already": Words("Already inside", "By our count this badge is inside. Please ask a steward."),
+        # the seats
+        "full": Words("This room is full", "There is no free seat just now. A steward can tell you more."),
+        "no_seats": Words("Please ask a steward", "This door has no free seat left. They can look for one."),
+        # the kiosk itself; read by visitors and stewards alike
+        "steward": _STEWARD,
+        "camera_away": Words("Camera not working", "Please use another door. Steward: check the camera's cable."),
+        "disk_full": Words("This door cannot count", "Please use another door. Steward: storage is full, call help."),
+        "out_of_order": Words("Out of order", "Please use another door. Steward: turn this kiosk off and on."),
+    }
+)

@@ -1,0 +1,1 @@
+"""The centre: owns the seats, keeps every passage, tells the boards."""

@@ -1,0 +1,199 @@
+"""The server's command line; the only place of the server that names the clock and the source of randomness."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from admission import wire
+from admission.errors import ThresholdError
+from server import badges, devices, event, imports, log, summit, users
+from server.cards import draw_cards
+from server.config import Config
+from server.config import read as read_config
+from server.serve import Gunicorn
+from server.store import schema
+from server.store.engine import migrate, transaction
+from server.users import Role
+
+T = TypeVar("T")
+
+
+def now() -> datetime:
+    """The server's clock."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Our own errors are told in a sentence, without a traceback."""
+    try:
+        yield
+    except ThresholdError as error:
+        raise click.ClickException(str(error)) from error
+
+
+class Commands(click.Group):
+    """Commands whose errors are sentences."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command."""
+        with _plain_errors():
+            return super().invoke(ctx)
+
+
+def _write(config: Config, work: Callable[[Connection], T]) -> T:
+    """Runs ``work`` in one transaction, whether the server runs or not."""
+    with transaction(config.url) as connection:
+        return work(connection)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), help="the settings (TOML)")
+@click.option("--data", type=click.Path(path_type=Path), help="the folder of the database, instead of the settings'")
+@click.pass_context
+def main(context: click.Context, config: Path | None, data: Path | None) -> None:
+    """Threshold's server: the centre that owns the seats and keeps every passage."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("alembic", "fontTools", "fpdf"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    settings = read_config(config)
+    if data is not None:
+        settings = msgspec.structs.replace(settings, data=str(data), database="")
+    context.obj = settings
+
+
+@main.command()
+@click.option("--name", required=True, help="the event's name, printed on badges")
+@click.option("--timezone", required=True, help="the venue's zone, like Europe/Paris")
+@click.option("--number", type=int, default=1, show_default=True, help="0 to 65535; another one for every event")
+@click.option("--show-names/--hide-names", default=False, help="whether kiosks greet people by name")
+@click.pass_obj
+def init(config: Config, name: str, timezone: str, number: int, show_names: bool) -> None:
+    """Make a database with a new event and its keys."""
+    migrate(config.url)
+    epoch = now().replace(minute=0, second=0, microsecond=0)
+    new = event.NewEvent(number, name, timezone, epoch, show_names)
+    _write(config, lambda c: event.start(c, new, (os.urandom(32), os.urandom(32), os.urandom(32))))
+    click.echo(f"{name}: ready in {config.url}")
+
+
+@main.command("make-summit")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--opening", type=click.DateTime(["%Y-%m-%dT%H:%M"]), help="local start of the opening plenary [now]")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="the folder for the CSV files")
+def make_summit(seed: int, opening: datetime | None, out: Path) -> None:
+    """Write a made-up summit as CSV files, ready to be imported."""
+    start = (opening or now()).astimezone()
+    summit.write_csv(summit.make_summit(seed, start), out)
+    click.echo(f"a made-up summit that opens at {start:%Y-%m-%d %H:%M} lies in {out}")
+
+
+@main.command("import")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.pass_obj
+def import_files(config: Config, folder: Path) -> None:
+    """Import categories, rooms, gates, sessions, people and rights (FOLDER/*.csv), all or nothing."""
+    files = imports.read_folder(folder)
+    done = _write(config, lambda c: imports.run(c, files, os.urandom))
+    for kind in done.added:
+        click.echo(f"{kind}: {done.added[kind]} new, {done.changed[kind]} changed")
+    if done.reprint:
+        click.echo(f"{len(done.reprint)} printed badges no longer say what their people may do; reprint them:")
+        click.echo("  " + " ".join(done.reprint))
+
+
+@main.command("add-kiosk")
+@click.argument("name")
+@click.option("--gate", required=True, help="the gate's reference")
+@click.option("--server", required=True, help="the address under which the kiosk reaches this server")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="the file to carry to the kiosk")
+@click.pass_obj
+def add_kiosk(config: Config, name: str, gate: str, server: str, out: Path) -> None:
+    """Provision a kiosk: writes the file that makes a Raspberry Pi this kiosk. Keep it secret, carry it once."""
+    seed = os.urandom(32)
+    enrolment = _write(config, lambda c: devices.add_kiosk(c, name, gate, server, seed, now()))
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(wire.encode(enrolment) + b"\n")
+    click.echo(f"{name} stands at {gate}; put {out} on it as its enrolment file and delete it here")
+
+
+@main.command("add-user")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--password-stdin", is_flag=True, help="read the password from standard input")
+@click.pass_obj
+def add_user(config: Config, name: str, role: str, password_stdin: bool) -> None:
+    """Add somebody who may sign in, or give them a new password and role."""
+    asked = sys.stdin.readline().rstrip("\n") if password_stdin else None
+    password = asked if asked is not None else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _write(config, lambda c: users.set_user(c, name, password, Role(role), os.urandom(16)))
+    click.echo(f"{name} may sign in as {role}")
+
+
+@main.command("print-badges")
+@click.option("--person", "refs", multiple=True, help="a person's reference; may be given several times [everybody]")
+@click.option("--reprint", is_flag=True, help="also for people who have a badge; it is revoked")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="the PDF")
+@click.pass_obj
+def print_badges(config: Config, refs: tuple[str, ...], reprint: bool, out: Path) -> None:
+    """Issue badges and draw them as a PDF. People who have one are passed over unless --reprint is given."""
+    whose = badges.Selection([ref.lower() for ref in refs] or None, reprint)
+
+    def work(connection: Connection) -> int:
+        serials = badges.issue(connection, whose, now(), os.urandom)
+        if serials:
+            part = out.with_name(out.name + ".part")
+            with part.open("wb") as file:
+                draw_cards(badges.cards(connection, serials), file, event.read(connection).name)
+            part.replace(out)
+        return len(serials)
+
+    count = _write(config, work)
+    click.echo(f"{count} badges in {out}" if count else "nobody needs a badge; to print again, use --reprint")
+
+
+@main.command("revoke-badge")
+@click.argument("refs", nargs=-1, required=True)
+@click.option("--why", required=True, help="the reason; visitors never see it")
+@click.pass_obj
+def revoke_badge(config: Config, refs: tuple[str, ...], why: str) -> None:
+    """Revoke the live badges of people, by their references."""
+    count = _write(config, lambda c: badges.revoke(c, [ref.lower() for ref in refs], why, now()))
+    click.echo(f"{count} revoked; kiosks in reach know within seconds")
+
+
+@main.command("export-log")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="the CSV file")
+@click.pass_obj
+def export_log(config: Config, out: Path) -> None:
+    """Write the whole log as CSV."""
+    with transaction(config.url) as connection, out.open("w", encoding="utf-8", newline="") as file:
+        for part in log.export(connection, log.Filters(), event.read(connection).zone):
+            file.write(part)
+        count = connection.execute(select(func.count()).select_from(schema.passage)).scalar_one()
+    click.echo(f"{count} passages in {out}")
+
+
+@main.command()
+@click.pass_obj
+def run(config: Config) -> None:
+    """Serve kiosks and consoles until it is told to stop."""
+    migrate(config.url)
+    with transaction(config.url) as connection:
+        event.read(connection)
+    Gunicorn(config, now).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What must hold between the rows of an import and what is known already. Pure; finds all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from admission.venue import CATEGORIES, Direction, Exits
+from server.columns import EVERYONE, INVITED
+from server.sheet import Problem, Row
+
+Sheets = Mapping[str, list[Row]]
+Known = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+_KEY = {"categories": "category", "rooms": "room", "gates": "gate", "sessions": "session", "people": "person"}
+_POINTS_TO = (
+    ("rooms", "inside", "rooms"),
+    ("gates", "room", "rooms"),
+    ("gates", "from", "rooms"),
+    ("sessions", "room", "rooms"),
+    ("people", "category", "categories"),
+    ("rights", "session", "sessions"),
+    ("rights", "person", "people"),
+)
+
+
+def check(sheets: Sheets, known: Known, broken: Collection[str]) -> list[Problem]:
+    """All that is wrong between rows. References into a ``broken`` file are not judged: its own problems say enough."""
+    names = {kind: _names(sheets, known, kind) for kind in _KEY}
+    problems = [*_repeats(sheets), *_dangling(sheets, names, broken), *_who(sheets, names["categories"], broken)]
+    problems += [*_times(sheets), *_tree(sheets, known), *_two_way(sheets, known)]
+    if len(names["categories"]) > CATEGORIES:
+        problems.append(Problem("categories.csv", 0, "", f"makes {len(names['categories'])}; at most {CATEGORIES} fit"))
+    return problems
+
+
+def _names(sheets: Sheets, known: Known, kind: str) -> set[str]:
+    fresh = {row.values[_KEY[kind]] for row in sheets.get(kind, []) if _KEY[kind] in row.values}
+    return fresh | set(known[kind])
+
+
+def _repeats(sheets: Sheets) -> Iterator[Problem]:
+    for kind, rows in sheets.items():
+        key = [_KEY[kind]] if kind in _KEY else ["session", "person"]
+        first: dict[tuple[Any, ...], int] = {}
+        for row in rows:
+            if not all(name in row.values for name in key):
+                continue
+            value = tuple(row.values[name] for name in key)
+            if value in first:
+                what = f"{' + '.join(value)} stands in line {first[value]} already; keep one of the two"
+                yield Problem(f"{kind}.csv", row.line, key[-1], what)
+            first.setdefault(value, row.line)
+
+
+def _dangling(sheets: Sheets, names: Mapping[str, set[str]], broken: Collection[str]) -> Iterator[Problem]:
+    for kind, column, target in _POINTS_TO:
+        for row in sheets.get(kind, []) if target not in broken else []:
+            value = row.values.get(column)
+            if value is not None and value not in names[target]:
+                what = f"{value!r} is not in {target}.csv and not known from before; add it there or correct it here"
+                yield Problem(f"{kind}.csv", row.line, column, what)
+
+
+def _who(sheets: Sheets, categories: set[str], broken: Collection[str]) -> Iterator[Problem]:
+    for row in sheets.get("sessions", []) if "categories" not in broken else []:
+        who = set(row.values.get("who", ()))
+        for word in sorted(who - categories - {EVERYONE, INVITED}):
+            what = f"{word!r} is no category; write categories, or {EVERYONE!r}, or {INVITED!r}"
+            yield Problem("sessions.csv", row.line, "who", what)
+
+
+def _times(sheets: Sheets) -> Iterator[Problem]:
+    for row in sheets.get("sessions", []):
+        starts, ends = row.values.get("starts"), row.values.get("ends")
+        if starts is None or ends is None:
+            continue
+        if ends <= starts:
+            yield Problem("sessions.csv", row.line, "ends", "is not after the start; correct one of the two")
+        closes = row.values.get("doors_close")
+        if closes is not None and closes * 60 > (ends - starts).total_seconds():
+            yield Problem(
+                "sessions.csv", row.line, "doors_close", "is after the session's end; leave it empty for that"
+            )
+
+
+def _tree(sheets: Sheets, known: Known) -> Iterator[Problem]:
+    parents = {name: row["inside"] for name, row in known["rooms"].items()}
+    rows = [row for row in sheets.get("rooms", []) if "room" in row.values]
+    parents |= {row.values["room"]: row.values.get("inside") for row in rows}
+    for row in rows:
+        limit, reserve = row.values.get("limit"), row.values.get("reserve")
+        if reserve is not None and reserve > (limit or 0):
+            yield Problem("rooms.csv", row.line, "reserve", "is more than the room's limit; lower it")
+        seen = {row.values["room"]}
+        at = row.values.get("inside")
+        while at is not None and at not in seen:
+            seen.add(at)
+            at = parents.get(at)
+        if at == row.values["room"]:
+            yield Problem("rooms.csv", row.line, "inside", "lies inside itself, over other rooms; break the circle")
+
+
+def _two_way(sheets: Sheets, known: Known) -> Iterator[Problem]:
+    """A room with a two-way gate cannot trust its exits: a body might turn round in the door (DESIGN section 5)."""
+    exits = {name: row["exits"] for name, row in known["rooms"].items()}
+    exits |= {row.values["room"]: row.values.get("exits") for row in sheets.get("rooms", []) if "room" in row.values}
+    for row in sheets.get("gates", []):
+        both = row.values.get("direction") == Direction.BOTH
+        if both and exits.get(row.values.get("room", "")) == Exits.TRUSTED:
+            what = "leads both ways into a room whose exits are trusted; make the room's exits matched or none"
+            yield Problem("gates.csv", row.line, "direction", what)

@@ -1,0 +1,71 @@
+"""What every exchange needs and what seldom changes: event, programme, keys of badges and kiosks, held in memory.
+
+Read again when a change number has moved; that is looked at once a second at most, and at once after ``forget``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Connection
+
+from admission.venue import Programme
+from admission.wire import Keyring
+from server import devices, event, programme
+from server.event import Event
+from server.store import versions
+from server.store.engine import Store
+
+FRESH = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Event and programme as of one moment."""
+
+    event: Event
+    programme: Programme
+    keyring: Keyring
+    devices: dict[str, tuple[Ed25519PublicKey, str]]
+    badges_version: int
+
+
+class Current:
+    """Gives the present picture to any thread."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._picture: Picture | None = None
+        self._checked = clock()
+
+    def get(self) -> Picture:
+        """The picture, at most a second old. Raises ConfigError if the database holds no event."""
+        now = self._clock()
+        picture = self._picture
+        if picture is not None and now - self._checked < FRESH:
+            return picture
+        with self._lock:
+            with self._store.read() as connection:
+                self._picture = self._look(connection)
+            self._checked = now
+            return self._picture
+
+    def forget(self) -> None:
+        """Makes the next ``get`` look."""
+        self._picture = None
+
+    def _look(self, connection: Connection) -> Picture:
+        known = self._picture
+        number = versions.current(connection, versions.PROGRAMME)
+        badges = versions.current(connection, versions.BADGES)
+        kiosks = devices.keys(connection)
+        if known is not None and known.programme.version == number:
+            return Picture(known.event, known.programme, known.keyring, kiosks, badges)
+        now = event.read(connection)
+        return Picture(now, programme.read(connection, now), event.keyring(connection, now), kiosks, badges)

@@ -1,0 +1,40 @@
+"""Kiosks as devices: provision one for a gate, and know the key that it signs with."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import Connection, insert, select
+
+from admission.errors import ConfigError
+from admission.wire import Enrolment
+from server import event
+from server.store.instants import to_ms
+from server.store.schema import device, gate
+
+
+def add_kiosk(connection: Connection, name: str, gate_id: str, server: str, seed: bytes, now: datetime) -> Enrolment:
+    """Adds the kiosk to the gate; what it returns goes to the kiosk, once: it holds the kiosk's own key.
+
+    ``server``: the address under which the kiosk will reach this server. Raises ConfigError for a bad or taken name
+    and for an unknown gate.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+        raise ConfigError(f"kiosk name {name!r}: use lower-case letters, digits and hyphens, at most 64")
+    if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
+        raise ConfigError(f"a kiosk {name!r} exists already; choose another name")
+    if connection.execute(select(gate.c.id).where(gate.c.id == gate_id)).first() is None:
+        known = ", ".join(connection.execute(select(gate.c.id).order_by(gate.c.id)).scalars()) or "none yet"
+        raise ConfigError(f"there is no gate {gate_id!r}; gates are: {known}")
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    connection.execute(insert(device), {"id": name, "gate": gate_id, "public": public, "enrolled": to_ms(now)})
+    ours = event.read(connection).signing.public_key().public_bytes_raw()
+    return Enrolment(device=name, seed=seed, server=server, server_key=ours)
+
+
+def keys(connection: Connection) -> dict[str, tuple[Ed25519PublicKey, str]]:
+    """Of every kiosk that is not revoked: its public key and its gate."""
+    rows = connection.execute(select(device.c.id, device.c.public, device.c.gate).where(device.c.revoked.is_(None)))
+    return {row.id: (Ed25519PublicKey.from_public_bytes(bytes(row.public)), row.gate) for row in rows}

@@ -1,0 +1,158 @@
+"""Who is inside how many: the board's picture of every room, derived from stays. Only reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, Connection, func, select
+
+from admission.venue import Programme, Room, Session, capacity_at
+from server.current import Picture
+from server.store.instants import to_ms
+from server.store.schema import device, gate, incarnation, stay
+
+MARKS = 16
+MINUTE = 60_000
+LEVELS = ((1.0, "full"), (0.95, "tight"), (0.8, "near"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Of each room: bodies inside now, and how many came and went in each of the last minutes (0 = this minute)."""
+
+    inside: Mapping[str, int]
+    attending: Mapping[str, int]
+    came: Mapping[str, Mapping[int, int]]
+    went: Mapping[str, Mapping[int, int]]
+
+
+def board(connection: Connection, picture: Picture, now: datetime) -> dict[str, object]:
+    """The whole board: ``rooms`` and ``kiosks``, with times in the venue's zone."""
+    moves = _moves(connection, now)
+    programme = picture.programme
+    local = now.astimezone(picture.event.zone)
+    return {
+        "at": f"{local:%H:%M:%S}",
+        "rooms": [_room(programme, room, moves, local) for room in programme.rooms],
+        "kiosks": _kiosks(connection, now),
+    }
+
+
+def inside(connection: Connection) -> dict[str, int]:
+    """Bodies inside each room that has any."""
+    query = select(stay.c.room, func.count()).where(stay.c.closed.is_(None)).group_by(stay.c.room)
+    return dict(connection.execute(query).tuples().all())
+
+
+def _moves(connection: Connection, now: datetime) -> Moves:
+    attending = select(stay.c.session, func.count(stay.c.holder.distinct())).where(stay.c.opened.is_not(None))
+    return Moves(
+        inside=inside(connection),
+        attending=dict(connection.execute(attending.group_by(stay.c.session)).tuples().all()),
+        came=_by_minute(connection, stay.c.opened, now),
+        went=_by_minute(connection, stay.c.closed, now),
+    )
+
+
+def _by_minute(connection: Connection, instant: Column[int], now: datetime) -> dict[str, dict[int, int]]:
+    now_ms = to_ms(now)
+    ago = ((now_ms - instant) // MINUTE).label("ago")
+    paired = stay.c.opened.is_not(None)
+    query = (
+        select(stay.c.room, ago, func.count())
+        .where(instant > now_ms - MARKS * MINUTE, instant <= now_ms, paired)
+        .group_by(stay.c.room, ago)
+    )
+    counts: dict[str, dict[int, int]] = defaultdict(dict)
+    for room, minute, count in connection.execute(query):
+        counts[room][int(minute)] = count
+    return counts
+
+
+def _room(programme: Programme, room: Room, moves: Moves, now: datetime) -> dict[str, object]:
+    inside_now = moves.inside.get(room.id, 0)
+    came, went = moves.came.get(room.id, {}), moves.went.get(room.id, {})
+    capacity = capacity_at(programme, room, now)
+    share = inside_now / capacity if capacity else None
+    running, following = _now_and_next(programme, room, now)
+    return {
+        "id": room.id,
+        "name": room.name,
+        "depth": len(programme.ancestors(room.id)) - 1,
+        "inside": inside_now,
+        "capacity": capacity,
+        "share": share,
+        "level": next((name for floor, name in LEVELS if share is not None and share >= floor), "calm"),
+        "trend": [inside_now - _since(came, ago) + _since(went, ago) for ago in reversed(range(MARKS))],
+        "in_5": _since(came, 5),
+        "out_5": _since(went, 5),
+        "now": _now(running, moves, now),
+        "next": _next(following, now),
+    }
+
+
+def _since(minutes: Mapping[int, int], ago: int) -> int:
+    return sum(count for minute, count in minutes.items() if minute < ago)
+
+
+def _now_and_next(programme: Programme, room: Room, now: datetime) -> tuple[Session | None, Session | None]:
+    ahead = [one for one in programme.sessions_of(room.id) if one.ends > now]
+    if ahead and (ahead[0].starts <= now or ahead[0].admits_at(now)):
+        return ahead[0], ahead[1] if len(ahead) > 1 else None
+    return None, ahead[0] if ahead else None
+
+
+def _now(session: Session | None, moves: Moves, now: datetime) -> dict[str, object] | None:
+    if session is None:
+        return None
+    until = f"{session.ends.astimezone(now.tzinfo):%H:%M}"
+    return {"title": session.title, "until": until, "attended": moves.attending.get(session.id, 0)}
+
+
+def _next(session: Session | None, now: datetime) -> dict[str, object] | None:
+    if session is None:
+        return None
+    starts = session.starts.astimezone(now.tzinfo)
+    soon = starts - now < timedelta(hours=12)
+    return {"title": session.title, "at": f"{starts:%H:%M}" if soon else f"{starts:%a %H:%M}"}
+
+
+def _kiosks(connection: Connection, now: datetime) -> list[dict[str, object]]:
+    heard = (
+        select(
+            incarnation.c.device,
+            func.max(incarnation.c.heard).label("heard"),
+            func.sum(incarnation.c.said_seq - incarnation.c.have_seq).label("queue"),
+        )
+        .group_by(incarnation.c.device)
+        .subquery()
+    )
+    query = (
+        select(device.c.id, gate.c.name, heard.c.heard, heard.c.queue)
+        .join(gate, gate.c.id == device.c.gate)
+        .outerjoin(heard, heard.c.device == device.c.id)
+        .where(device.c.revoked.is_(None))
+        .order_by(device.c.id)
+    )
+    kiosks = []
+    for row in connection.execute(query):
+        seconds = None if row.heard is None else max(0, (to_ms(now) - row.heard) // 1000)
+        kiosks.append(
+            {
+                "name": row.id,
+                "gate": row.name,
+                "heard_s": seconds,
+                "queue": int(row.queue or 0),
+                "state": _state(seconds),
+            }
+        )
+    return kiosks
+
+
+def _state(seconds: int | None) -> str:
+    if seconds is None:
+        return "never"
+    return "live" if seconds < 15 else "late" if seconds < 60 else "silent"

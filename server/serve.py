@@ -1,0 +1,46 @@
+"""gunicorn around the application: one gthread worker on SQLite, any number on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from server.config import Config
+from server.store.engine import open_store
+from server.web import create_app
+
+
+class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Loads the application in each worker after the fork, as threads and connections do not survive one."""
+
+    def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
+        self._config = config
+        self._clock = clock
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hands our settings to gunicorn."""
+        settings: dict[str, Any] = {
+            "bind": self._config.bind,
+            "workers": self._config.workers,
+            "threads": self._config.threads,
+            "worker_class": "gthread",
+            "keepalive": 75,
+            "graceful_timeout": 3,
+            "timeout": 60,
+            "preload_app": False,
+            "proc_name": "threshold-server",
+            "loglevel": "warning",
+            "control_socket_disable": True,
+        }
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, over its own store."""
+        return create_app(open_store(self._config.url), self._clock, secure_cookies=self._config.https)

@@ -1,0 +1,218 @@
+"""What differs between SQLite and PostgreSQL, and nothing else: how to open, write, read and migrate.
+
+``Store.write`` runs a function in a transaction and returns after its commit; ``Store.read`` gives a connection that
+only reads. The queries are in the modules beside this one and are the same for both.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import Enum, auto
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.sql import ClauseElement
+
+from admission.errors import ConfigError
+from server.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class Use(Enum):
+    """What a SQLite connection is for."""
+
+    WRITER = auto()
+    READER = auto()
+    COMMAND = auto()
+
+
+class Store(Protocol):
+    """Where the server keeps everything."""
+
+    engine: Engine
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` in one transaction; returns after the commit. Raises what it raised, nothing written."""
+
+    def read(self) -> Any:
+        """A context manager with a connection for reading."""
+
+    def close(self) -> None:
+        """Finishes what waits and lets go of the database."""
+
+
+class Turn:
+    """Lets one process at a time write to, and so checkpoint, a SQLite file: an advisory lock on a file beside it.
+
+    SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same moment
+    (sqlite.org/wal.html#walresetbug); commands of an admin do run beside the server.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_error: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+class SqliteStore:
+    """One writing connection in one thread, many readers that never write nor checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writing = _sqlite_engine(path, Use.WRITER)
+        self.engine = _sqlite_engine(path, Use.READER)
+        self._writer = Writer(self._writing, Turn(path))
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """See Store."""
+        return self._writer.run(work)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """See Store."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """See Store."""
+        self.engine.dispose()
+        self._writer.close()
+        self._writing.dispose()
+
+
+class PostgresStore:
+    """Any number of workers and machines; short transactions; rows are locked where two could decide at once."""
+
+    def __init__(self, url: str) -> None:
+        self.plain_url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self.engine = create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """See Store. A deadlock or serialisation failure is tried again: the work is a function of the rows."""
+        for attempt in range(5):
+            try:
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == 4 or getattr(error.orig, "sqlstate", "") not in {"40P01", "40001"}:
+                    raise
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """See Store."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """See Store."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> SqliteStore | PostgresStore:
+    """Opens the database at ``url`` (sqlite:///path or postgresql://...), whose schema ``migrate`` has made.
+
+    Raises ConfigError for any other kind of database.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return SqliteStore(Path(str(parsed.database)))
+    return PostgresStore(parsed.render_as_string(hide_password=False))
+
+
+@contextmanager
+def transaction(url: str) -> Iterator[Connection]:
+    """One transaction of a command that runs beside the server, or without one. Commits at the end of the block."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        engine = create_engine(parsed)
+        with engine.begin() as connection:
+            yield connection
+        engine.dispose()
+        return
+    path = Path(str(parsed.database))
+    if not path.exists():
+        raise ConfigError(f"there is no database at {path}; run threshold-server init first")
+    with Turn(path):
+        engine = _sqlite_engine(path, Use.COMMAND)
+        with engine.begin() as connection:
+            yield connection
+        engine.dispose()
+
+
+def migrate(url: str) -> None:
+    """Brings the schema to the newest revision, making an empty database if there is none."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["url"] = parsed.render_as_string(hide_password=False)
+    command.upgrade(config, "head")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"database {url!r}: {error}") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return parsed
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigError(f"database {url!r}: write sqlite:///path/to/file or postgresql://user@host/name")
+
+
+@lru_cache(maxsize=256)
+def _compiled(statement: ClauseElement, dialect: str, engine: Engine) -> str:
+    # "named" suits sqlite3, "pyformat" psycopg: both take the same dictionary.
+    kind: Any = type(engine.dialect)
+    return str(statement.compile(dialect=kind(paramstyle="named" if dialect == "sqlite" else "pyformat")))
+
+
+def execute(connection: Connection, statement: ClauseElement, values: Mapping[str, object]) -> Any:
+    """Runs a Core statement of plain columns on the driver's own cursor, compiled once per engine.
+
+    For the few statements of the exchange: a third of the CPU of ``connection.execute``. The statement is a module
+    constant with named bind parameters; rows come back as plain tuples.
+    """
+    cursor = connection.connection.cursor()
+    cursor.execute(_compiled(statement, connection.dialect.name, connection.engine), values)
+    return cursor
+
+
+def _sqlite_engine(path: Path, use: Use) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10}, pool_size=16, max_overflow=32
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-16000")
+        if use is not Use.WRITER:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+        if use is Use.READER:
+            connection.execute("PRAGMA query_only=ON")
+        if use is Use.COMMAND:
+            connection.isolation_level = None
+
+    if use is Use.COMMAND:
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine

@@ -1,0 +1,309 @@
+"""The tables, in SQLAlchemy Core: one schema for SQLite and PostgreSQL.
+
+Instants are whole milliseconds of Unix time in UTC (``Ms``): the same on both databases, and exact. Facts are rows:
+passages and quarantined bytes are only ever appended; everything counted is derived from them.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+Ms = BigInteger
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="only_one"), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("epoch", Ms, nullable=False),
+    Column("era", Integer, nullable=False, server_default="1"),
+    Column("show_names", Boolean, nullable=False),
+    Column("signing_seed", LargeBinary, nullable=False),
+    Column("cookie_secret", LargeBinary, nullable=False),
+)
+
+# Change numbers, handed out under the row's lock: a reader by cursor never skips a row that commits late.
+version = Table(
+    "version",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+badge_key = Table(
+    "badge_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seed", LargeBinary, nullable=False),
+    Column("public", LargeBinary, nullable=False),
+)
+
+category = Table(
+    "category",
+    metadata,
+    Column("code", Integer, primary_key=True, autoincrement=False),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("colour", String(7), nullable=False),
+)
+
+room = Table(
+    "room",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("inside", String(64), ForeignKey("room.id", deferrable=True, initially="DEFERRED")),
+    Column("limit", Integer),
+    Column("reserve", Integer, nullable=False),
+    Column("exits", String(16), nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+# The server's own side of a room's seats (DESIGN section 5: A recount, D stays that the server closed).
+book = Table(
+    "book",
+    metadata,
+    Column("room", String(64), ForeignKey("room.id"), primary_key=True),
+    Column("recount", BigInteger, nullable=False),
+    Column("closed", BigInteger, nullable=False),
+)
+
+gate = Table(
+    "gate",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("room", String(64), ForeignKey("room.id"), nullable=False),
+    Column("outside", String(64), ForeignKey("room.id")),
+    Column("direction", String(8), nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("theme", Text, nullable=False),
+    Column("room", String(64), ForeignKey("room.id"), nullable=False),
+    Column("starts", Ms, nullable=False),
+    Column("ends", Ms, nullable=False),
+    Column("doors_open", Ms, nullable=False),
+    Column("doors_close", Ms, nullable=False),
+    Column("capacity", Integer),
+    Column("categories", Integer, nullable=False),
+    Column("zones", Integer, nullable=False),
+    Column("invited", Boolean, nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("ref", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("delegation", Text, nullable=False),
+    Column("category", Integer, ForeignKey("category.code"), nullable=False),
+    Column("zones", Integer, nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("search", Text, nullable=False),
+)
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("session", String(64), ForeignKey("session.id"), primary_key=True),
+    Column("person", Id, ForeignKey("person.id"), primary_key=True),
+    Column("may", Boolean, nullable=False),
+)
+
+badge = Table(
+    "badge",
+    metadata,
+    Column("serial", Integer, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, nullable=False, unique=True),
+    Column("person", Id, ForeignKey("person.id"), nullable=False, index=True),
+    Column("key", Integer, ForeignKey("badge_key.id"), nullable=False),
+    Column("category", Integer, nullable=False),
+    Column("zones", Integer, nullable=False),
+    Column("not_before", Integer, nullable=False),
+    Column("hours", Integer, nullable=False),
+    Column("issued", Ms, nullable=False),
+    Column("revoked", Ms),
+    Column("revoked_why", Text),
+    Column("replaced_by", Integer, ForeignKey("badge.serial")),
+    Column("changed", BigInteger, nullable=False, index=True),
+    Column("lookup", LargeBinary, nullable=False),
+    Column("box", LargeBinary, nullable=False),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("gate", String(64), ForeignKey("gate.id"), nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("enrolled", Ms, nullable=False),
+    Column("revoked", Ms),
+)
+
+# One store of one kiosk: how far its chain has arrived, and when it was last heard.
+incarnation = Table(
+    "incarnation",
+    metadata,
+    Column("device", String(64), ForeignKey("device.id"), primary_key=True),
+    Column("incarnation", BigInteger, primary_key=True, autoincrement=False),
+    Column("registered", Ms, nullable=False),
+    Column("have_seq", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("said_seq", BigInteger, nullable=False),
+    Column("heard", Ms, nullable=False),
+    Column("fenced", Boolean, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("device", String(64), ForeignKey("device.id"), primary_key=True),
+    Column("incarnation", BigInteger, primary_key=True, autoincrement=False),
+    Column("room", String(64), ForeignKey("room.id"), primary_key=True),
+    Column("era", Integer, nullable=False),
+    Column("granted", BigInteger, nullable=False),
+    Column("returned", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("exits", BigInteger, nullable=False),
+    Column("forced", BigInteger, nullable=False),
+    Column("arrivals", Integer, nullable=False),
+    Column("heard", Ms, nullable=False),
+    Index("ix_account_room", "room"),
+)
+
+passage = Table(
+    "passage",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("device", String(64), nullable=False),
+    Column("incarnation", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("why", String(32), nullable=False),
+    Column("badge", BigInteger, nullable=False),
+    Column("person", Id),
+    Column("gate", String(64), nullable=False),
+    Column("room", String(64), nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("at", Ms, nullable=False),
+    Column("uncertainty_ms", BigInteger, nullable=False),
+    Column("received", Ms, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("flags", Text, nullable=False),
+    Column("verdict", String(32), nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    UniqueConstraint("device", "incarnation", "seq", name="uq_passage_identity"),
+    Index("ix_passage_person", "person", "id"),
+    Index("ix_passage_session", "session", "id"),
+    Index("ix_passage_gate", "gate", "id"),
+    Index("ix_passage_room_at", "room", "at"),
+    Index("ix_passage_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+# What arrived well signed but cannot be taken as a passage: kept whole, never dropped, never in the way.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("device", String(64), nullable=False),
+    Column("incarnation", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("received", Ms, nullable=False),
+    UniqueConstraint("device", "incarnation", "seq", "hash", name="uq_quarantine_identity"),
+)
+
+# A stay pairs an entry with an exit. ``holder``: the person's id, or minus the badge's serial for a badge that the
+# server does not know. ``opened`` empty: an exit that arrived before its entry, or without one.
+stay = Table(
+    "stay",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("room", String(64), nullable=False),
+    Column("holder", BigInteger, nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("entry", BigInteger),
+    Column("exit", BigInteger),
+    Column("opened", Ms),
+    Column("closed", Ms),
+    Column("duplicate", Boolean, nullable=False),
+    CheckConstraint("opened IS NOT NULL OR closed IS NOT NULL", name="opened_or_closed"),
+    Index(
+        "uq_stay_open",
+        "holder",
+        "room",
+        unique=True,
+        sqlite_where=text("closed IS NULL AND NOT duplicate"),
+        postgresql_where=text("closed IS NULL AND NOT duplicate"),
+    ),
+    Index(
+        "ix_stay_loose",
+        "holder",
+        sqlite_where=text("closed IS NULL OR opened IS NULL"),
+        postgresql_where=text("closed IS NULL OR opened IS NULL"),
+    ),
+    Index("ix_stay_inside", "room", sqlite_where=text("closed IS NULL"), postgresql_where=text("closed IS NULL")),
+    Index("ix_stay_session", "session"),
+    Index("ix_stay_opened", "opened"),
+    Index("ix_stay_closed", "closed"),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("at", Ms, nullable=False),
+    Column("room", String(64), nullable=False),
+    Column("gate", String(64), nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("resolved", Ms),
+)
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("password", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("active", Boolean, nullable=False),
+)

@@ -1,0 +1,81 @@
+"""The server over HTTP: ``create_app`` wires the parts; one module per audience."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Flask, Response
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFProtect
+
+from server import users
+from server.current import Current
+from server.live import Hub, PostgresCarrier
+from server.store.engine import PostgresStore, Store
+from server.web import errors, kiosks, organisers, security, sign_in
+from server.web.auth import SignedIn
+from server.web.stream import Boards
+
+POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pages work with."""
+
+    store: Store
+    current: Current
+    hub: Hub
+    boards: Boards
+    clock: Callable[[], datetime]
+
+
+def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: bool = False) -> Flask:
+    """The whole server as a WSGI application over an open store that holds an event."""
+    app = Flask(__name__)
+    current = Current(store, clock)
+    event = current.get().event
+    hub = Hub()
+    if isinstance(store, PostgresStore):
+        hub.carrier = PostgresCarrier(store.plain_url, hub)
+    parts = Parts(store, current, hub, Boards(store, current, hub, clock), clock)
+    app.config.update(
+        SECRET_KEY=event.cookie_secret,
+        MAX_CONTENT_LENGTH=1_000_000,
+        SESSION_COOKIE_NAME="threshold",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=secure_cookies,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=14),
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    csrf = CSRFProtect(app)
+    logins = LoginManager(app)
+    logins.login_view = "sign_in.sign_in"
+    logins.login_message = None
+
+    @logins.user_loader  # type: ignore[untyped-decorator]  # flask-login has no types
+    def _load(number: str) -> SignedIn | None:
+        with store.read() as connection:
+            user = users.find(connection, int(number))
+        return None if user is None else SignedIn(user)
+
+    kiosk_lane = kiosks.blueprint(parts)
+    csrf.exempt(kiosk_lane)  # its messages are signed; no cookie is looked at
+    for part in (kiosk_lane, security.blueprint(parts), organisers.blueprint(parts), sign_in.blueprint(parts)):
+        app.register_blueprint(part)
+    errors.register(app)
+    app.context_processor(lambda: {"event_name": event.name})
+    app.after_request(_guard)
+    return app
+
+
+def _guard(response: Response) -> Response:
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,153 @@
+"""The kiosks' one endpoint: checks the signature, hands the message to the exchange, signs the answer.
+
+Long polls are counted and capped: above the cap they are answered at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+
+from admission import wire
+from admission.errors import BadMessage, BadSignature
+from admission.wire import Answer, Cursors, Exchange, Lane, Whereabouts
+from server import news
+from server.current import Picture
+from server.exchange import Desk, Outcome
+from server.live import NEWS, ROOMS
+from server.news import Claims
+from server.store.instants import to_ms
+from server.web import errors
+
+if TYPE_CHECKING:
+    from server.web import Parts
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT_MS = 5000
+MAX_HELD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one transaction found: the outcome, and the word on the holder asked about."""
+
+    outcome: Outcome
+    whereabouts: Whereabouts | None
+
+
+class Lanes:
+    """Answers exchanges, in any number of threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._claims = Claims()
+        self._room_to_hold = threading.BoundedSemaphore(MAX_HELD)
+
+    def answer(self, message: Exchange) -> Answer:
+        """Takes the message and says what the kiosk needs to know. A news lane waits until there is news."""
+        seen = self._parts.hub.count(NEWS)
+        picture = self._parts.current.get()
+        found = self._parts.store.write(lambda connection: self._take(connection, message, picture))
+        if found.outcome.touched:
+            self._parts.hub.tell(ROOMS)
+        parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
+        if message.lane is Lane.NEWS and message.cursors is not None:
+            if message.wait_ms and self._up_to_date(message, picture):
+                self._hold(message.wait_ms, seen)
+            picture = self._parts.current.get()
+            parts = self._news(message, message.cursors, picture)
+        programme, badges, presence = parts
+        outcome = found.outcome
+        return Answer(
+            device=message.device,
+            incarnation=message.incarnation,
+            boot=message.boot,
+            boot_ms=message.boot_ms,
+            now=self._parts.clock(),
+            have_seq=outcome.have_seq,
+            verdicts=outcome.verdicts,
+            grants=outcome.grants,
+            whereabouts=found.whereabouts,
+            programme=programme,
+            badges=badges,
+            presence=presence,
+        )
+
+    def _take(self, connection: Connection, message: Exchange, picture: Picture) -> _Found:
+        now = self._parts.clock()
+        outcome = Desk(connection, picture.programme, picture.event.era, now).handle(message)
+        asked = message.presenting
+        if asked is None or outcome.holder is None:
+            return _Found(outcome, None)
+        word = news.whereabouts(connection, asked, outcome.holder, to_ms(now))
+        if not self._claims.take(outcome.holder.id, message.device, to_ms(now)):
+            word = wire.Whereabouts(word.ask, word.revoked, word.inside, word.sure, claimed=True)
+        return _Found(outcome, word)
+
+    def _up_to_date(self, message: Exchange, picture: Picture) -> bool:
+        held = message.cursors or Cursors()
+        return held.programme == picture.programme.version and held.badges == picture.badges_version
+
+    def _hold(self, wait_ms: int, seen: int) -> None:
+        if not self._room_to_hold.acquire(blocking=False):
+            return
+        try:
+            self._parts.hub.wait(NEWS, seen, min(wait_ms, LONGEST_WAIT_MS) / 1000)
+        finally:
+            self._room_to_hold.release()
+
+    def _news(
+        self, message: Exchange, held: Cursors, picture: Picture
+    ) -> tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None]:
+        fresh = news.programme_news(picture, message.device)
+        gate = picture.programme.gate(fresh.gate)
+        room = gate.room if gate is not None else ""
+        with self._parts.store.read() as connection:
+            behind = held.badges != picture.badges_version
+            badges = news.badge_news(connection, held.badges, room, picture.badges_version) if behind else None
+            came = held.presence != news.presence_version(connection)
+            presence = news.presence_news(connection, room) if came else None
+        return (fresh if held.programme != fresh.programme.version else None), badges, presence
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """POST /api/v1/exchange."""
+    lanes = Lanes(parts)
+    pages = Blueprint("kiosks", __name__)
+
+    @pages.post(wire.PATH)
+    def exchange() -> ResponseReturnValue:
+        body = request.get_data(cache=False)
+        picture = parts.current.get()
+        name = request.headers.get(wire.DEVICE_HEADER, "")
+        try:
+            message = _open(body, name, request.headers.get(wire.SIGNATURE_HEADER, ""), picture)
+        except BadSignature as error:
+            log.warning("exchange from %r refused: %s", name[:64], error)
+            return errors.answer(403, str(error))
+        except BadMessage as error:
+            log.warning("exchange from %r not understood: %s", name[:64], error)
+            return errors.answer(400, str(error))
+        answer = wire.encode(lanes.answer(message))
+        signature = wire.sign(wire.DOWN, answer, picture.event.signing)
+        return Response(answer, mimetype="application/json", headers={wire.SIGNATURE_HEADER: signature})
+
+    return pages
+
+
+def _open(body: bytes, name: str, signature: str, picture: Picture) -> Exchange:
+    known = picture.devices.get(name)
+    if known is None:
+        raise BadSignature(f"no kiosk named {name[:64]!r} is enrolled here, or it was revoked")
+    wire.check(wire.UP, body, signature, known[0])
+    message = wire.decode_exchange(body)
+    if message.device != name:
+        raise BadMessage(f"kiosk {name!r} sent a message in the name of {message.device!r}")
+    return message

@@ -1,0 +1,266 @@
+/* The live board: writes what the server's stream says into the page that the server drew, at once,
+   and says so when nothing has been heard for too long. It decides nothing: levels, shares and states
+   come from the server; words come from the page, so that a translation has one place. */
+
+const SILENCE_MS = 12_000; // the server sends something every 5 s; two lost beats and a bit
+const RETRY_MS = 5_000; // between two attempts to reach a server that is not answering
+
+const page = document.querySelector("[data-board]");
+const stale = find(page, "stale");
+const figures = new Intl.NumberFormat(document.documentElement.lang);
+const elements = { room: new Map(), kiosk: new Map() };
+const kiosks = new Map(); // name -> {kiosk, heardAt}, for ages that grow between two messages
+
+function find(within, name) {
+  return within.querySelector(`[data-${name}]`);
+}
+
+function word(name, values = {}) {
+  const text = page.getAttribute(`data-word-${name}`);
+  return text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+}
+
+function write(within, name, text) {
+  const element = find(within, name);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function ageText(seconds) {
+  if (seconds < 90) return word("seconds", { n: Math.floor(seconds) });
+  if (seconds < 5400) return word("minutes", { n: Math.floor(seconds / 60) });
+  return word("hours", { n: Math.floor(seconds / 3600) });
+}
+
+/* ---- rooms ---- */
+
+/* The same drawing as the template's trend_points. */
+function trendPoints(values, capacity) {
+  if (!values.length) return [];
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const span = Math.max(high - low, (capacity || 50) / 10, 5);
+  const base = (low + high - span) / 2;
+  const start = 150 - 10 * (values.length - 1);
+  return values.map((value, i) => `${start + 10 * i},${(29 - ((value - base) / span) * 26).toFixed(1)}`);
+}
+
+function freeText({ inside, capacity }) {
+  if (capacity === null) return "";
+  return inside > capacity
+    ? word("over", { n: figures.format(inside - capacity) })
+    : word("free", { n: figures.format(capacity - inside) });
+}
+
+function writeSession(element, name, session, when) {
+  const line = find(element, name);
+  line.hidden = !session;
+  write(line, "title", session ? session.title : "");
+  write(line, "when", session ? session[when] : "");
+}
+
+function writeRoom(element, room) {
+  write(element, "inside", figures.format(room.inside)); // first: it is what people look at
+  element.id = `room-${room.id}`;
+  element.dataset.level = room.level;
+  element.dataset.depth = Math.min(room.depth, 5);
+  element.toggleAttribute("data-unlimited", room.capacity === null);
+  element.toggleAttribute("data-long", room.inside >= 1000);
+  write(element, "name", room.name);
+  write(element, "of", room.capacity === null ? word("unlimited") : word("of", { n: figures.format(room.capacity) }));
+  write(element, "word", word(room.level));
+  write(element, "free", freeText(room));
+  write(element, "in", figures.format(room.in_5));
+  write(element, "out", figures.format(room.out_5));
+  find(element, "shape").setAttribute("href", `#level-${room.level}`);
+  find(element, "bar").setAttribute("width", Math.min((room.share ?? 0) * 100, 100));
+  const points = trendPoints(room.trend, room.capacity);
+  find(element, "line").setAttribute("points", points.join(" "));
+  find(element, "dot").setAttribute("d", points.length ? `M${points.at(-1)}h0` : "");
+  writeSession(element, "now", room.now, "until");
+  writeSession(element, "next", room.next, "at");
+}
+
+/* Only what asks for an act is read aloud; the numbers themselves would never stop talking. */
+function announce(room, before) {
+  if (room.level === before || !["tight", "full"].includes(room.level)) return;
+  write(page, "announce", `${room.name}: ${word(room.level)}, ${freeText(room)}`);
+}
+
+function writeChangedRooms(rooms) {
+  for (const room of rooms) {
+    const element = elements.room.get(room.id);
+    if (!element) return askForAll();
+    const before = element.dataset.level;
+    writeRoom(element, room);
+    announce(room, before);
+  }
+  tallyRooms();
+}
+
+function tallyRooms() {
+  for (const link of page.querySelectorAll("[data-tally]")) {
+    const those = page.querySelectorAll(`[data-room][data-level="${link.dataset.tally}"]`);
+    link.parentElement.hidden = !those.length;
+    write(link, "count", String(those.length));
+    if (those.length) link.setAttribute("href", `#${those[0].id}`);
+  }
+}
+
+/* ---- kiosks ---- */
+
+function writeKioskAge({ kiosk, heardAt }) {
+  const shown = kiosk.heard_s !== null && ["late", "silent"].includes(kiosk.state);
+  const seconds = kiosk.heard_s + (performance.now() - heardAt) / 1000;
+  write(elements.kiosk.get(kiosk.name), "age", shown ? ageText(seconds) : "");
+}
+
+function writeKiosk(element, kiosk) {
+  element.dataset.state = kiosk.state;
+  write(element, "name", kiosk.name);
+  write(element, "gate", kiosk.gate ?? "");
+  write(element, "word", word(kiosk.state));
+  write(element, "queue", kiosk.queue ? word("queue", { n: figures.format(kiosk.queue) }) : "");
+  find(element, "shape").setAttribute("href", `#state-${kiosk.state}`);
+  kiosks.set(kiosk.name, { kiosk, heardAt: performance.now() });
+  writeKioskAge(kiosks.get(kiosk.name));
+}
+
+function writeChangedKiosks(changed) {
+  for (const kiosk of changed) {
+    const element = elements.kiosk.get(kiosk.name);
+    if (!element) return askForAll();
+    writeKiosk(element, kiosk);
+  }
+  const live = [...kiosks.values()].filter(({ kiosk }) => kiosk.state === "live").length;
+  write(page, "kiosk-sum", word("kiosks", { live, all: kiosks.size }));
+}
+
+/* ---- the whole board ---- */
+
+/* Makes the list hold one element per name, in this order, keeping the elements that are there. */
+function arrange(kind, list, names) {
+  const blank = page.querySelector(`[data-blank="${kind}"]`);
+  const known = elements[kind];
+  for (const [name, element] of known) {
+    if (names.includes(name)) continue;
+    element.remove();
+    known.delete(name);
+  }
+  names.forEach((name, place) => {
+    if (!known.has(name)) {
+      const element = blank.content.firstElementChild.cloneNode(true);
+      element.dataset[kind] = name;
+      known.set(name, element);
+    }
+    const element = known.get(name);
+    if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null);
+  });
+}
+
+/* The indentation says to the eye what this says to a screen reader. */
+function writeParents(rooms) {
+  let above = [];
+  for (const room of rooms) {
+    above = [...above.slice(0, room.depth), room.name];
+    const parent = find(elements.room.get(room.id), "parent");
+    parent.textContent = above.at(-2) ?? "";
+    parent.parentElement.hidden = above.length < 2;
+  }
+}
+
+function writeBoard(board) {
+  arrange("room", find(page, "rooms"), board.rooms.map((room) => room.id));
+  for (const room of board.rooms) writeRoom(elements.room.get(room.id), room);
+  writeParents(board.rooms);
+  tallyRooms();
+  find(page, "no-rooms").hidden = board.rooms.length > 0;
+
+  const names = board.kiosks.map((kiosk) => kiosk.name);
+  arrange("kiosk", find(page, "kiosks"), names);
+  for (const name of kiosks.keys()) if (!names.includes(name)) kiosks.delete(name);
+  writeChangedKiosks(board.kiosks);
+  find(page, "no-kiosks").hidden = names.length > 0;
+}
+
+/* ---- news, and the lack of it ---- */
+
+let stream;
+let triedAt;
+let heard = moment();
+
+/* Two clocks, for each is blind in its own way: one stops while the machine sleeps, the other can be set back. */
+function moment() {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+function since({ steady, wall }) {
+  return Math.max(performance.now() - steady, Date.now() - wall);
+}
+
+function news(at) {
+  heard = moment();
+  if (at) write(page, "at", at);
+  if (page.dataset.news === "live") return;
+  page.dataset.news = "live";
+  write(page, "news", word("connected"));
+  stale.hidden = true;
+  find(page, "signed-out").hidden = true;
+}
+
+function sayStale() {
+  if (page.dataset.news !== "stale") {
+    page.dataset.news = "stale";
+    write(page, "since", word("stale", { at: find(page, "at").textContent }));
+    stale.hidden = false;
+  }
+  write(page, "since-age", word("lasting", { age: ageText(since(heard) / 1000) }));
+}
+
+/* An EventSource cannot tell a refusal from a failure; the page itself can. */
+async function askWhetherSignedOut() {
+  try {
+    const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" });
+    find(page, "signed-out").hidden = answer.type !== "opaqueredirect" && answer.status !== 401;
+  } catch {
+    // no server in reach: the page says already that there is no news
+  }
+}
+
+function listen() {
+  stream?.close();
+  triedAt = moment();
+  stream = new EventSource(page.dataset.stream);
+  const on = (name, act) =>
+    stream.addEventListener(name, (event) => {
+      const said = event.data ? JSON.parse(event.data) : {};
+      act(said);
+      news(said.at);
+    });
+  on("board", writeBoard);
+  on("rooms", (said) => writeChangedRooms(said.rooms));
+  on("kiosks", (said) => writeChangedKiosks(said.kiosks));
+  on("beat", () => {});
+}
+
+/* Something new in the venue: a fresh stream begins with the whole board. */
+function askForAll() {
+  if (since(triedAt) > RETRY_MS) listen();
+}
+
+/* A connection that died without a word stays "open" for minutes, so silence counts, not what the browser believes. */
+function watch() {
+  const silent = since(heard) > SILENCE_MS;
+  if (silent) sayStale();
+  for (const entry of kiosks.values()) writeKioskAge(entry);
+  const lost = silent || stream.readyState === EventSource.CLOSED;
+  if (!lost || since(triedAt) < RETRY_MS + Math.random() * 2_000) return;
+  askWhetherSignedOut();
+  listen();
+}
+
+for (const kind of ["room", "kiosk"]) {
+  for (const element of page.querySelectorAll(`[data-${kind}]`)) elements[kind].set(element.dataset[kind], element);
+}
+listen();
+setInterval(watch, 1_000);
+document.addEventListener("visibilitychange", watch); // timers of hidden pages are slowed down

@@ -1,0 +1,104 @@
+"""The live boards: one thread looks up the board when something moved, every listener gets what changed.
+
+Events: ``board`` (everything, on connecting), ``rooms`` (those that changed), ``kiosks``, ``beat`` every five seconds.
+A change is looked up at most every 80 ms; the number on a board is newer than that plus the way to the screen.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from server import occupancy
+from server.current import Current
+from server.live import ROOMS, Hub
+from server.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 5.0
+PAUSE_S = 0.08
+MAX_LISTENERS = 100
+
+Board = dict[str, object]
+
+
+class Boards:
+    """The board as of now, and whoever watches it."""
+
+    def __init__(self, store: Store, current: Current, hub: Hub, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._current = current
+        self._hub = hub
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._listeners: list[queue.SimpleQueue[str]] = []
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> Board:
+        """The whole board, looked up now."""
+        with self._store.read() as connection:
+            return occupancy.board(connection, self._current.get(), self._clock())
+
+    def listen(self) -> Iterator[str] | None:
+        """The event stream for one listener, or None if there are too many."""
+        mine: queue.SimpleQueue[str] = queue.SimpleQueue()
+        with self._lock:
+            if len(self._listeners) >= MAX_LISTENERS:
+                return None
+            self._listeners.append(mine)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="boards", daemon=True)
+                self._thread.start()
+        return self._events(mine)
+
+    def _events(self, mine: queue.SimpleQueue[str]) -> Iterator[str]:
+        try:
+            yield "retry: 2000\n\n" + _event("board", self.look())
+            while True:
+                yield mine.get()
+        finally:
+            with self._lock:
+                self._listeners.remove(mine)
+
+    def _watch(self) -> None:
+        seen = self._hub.count(ROOMS)
+        last: Board = {"rooms": [], "kiosks": []}
+        while True:
+            seen = self._hub.wait(ROOMS, seen, BEAT_S)
+            try:
+                board = self.look()
+            except SQLAlchemyError:
+                log.exception("could not look up the board")
+                time.sleep(1)
+                continue
+            for event in _differences(last, board):
+                self._send(event)
+            last = board
+            time.sleep(PAUSE_S)
+
+    def _send(self, event: str) -> None:
+        with self._lock:
+            for listener in self._listeners:
+                listener.put(event)
+
+
+def _differences(last: Board, board: Board) -> Iterator[str]:
+    before = {room["id"]: room for room in last["rooms"]}  # type: ignore[attr-defined]
+    changed = [room for room in board["rooms"] if room != before.get(room["id"])]  # type: ignore[attr-defined]
+    if changed:
+        yield _event("rooms", {"at": board["at"], "rooms": changed})
+    if board["kiosks"] != last["kiosks"]:
+        yield _event("kiosks", {"at": board["at"], "kiosks": board["kiosks"]})
+    yield _event("beat", {"at": board["at"]})
+
+
+def _event(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {msgspec.json.encode(data).decode()}\n\n"
