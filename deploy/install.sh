@@ -20,7 +20,7 @@ die() { # one line per argument
     exit 1
 }
 
-usage() { die "usage: sh deploy/install-server.sh [--no-start | --uninstall]" "       (or install-kiosk.sh)"; }
+usage() { die "usage: sh deploy/install-$role.sh [--no-start | --uninstall]"; }
 
 # systemd's own sign that it runs this machine; it does not while an image is being made.
 systemd_runs() { [ -d /run/systemd/system ]; }
@@ -115,7 +115,7 @@ uninstall() {
 # ---------------------------------------------------------------------------------------------- the run
 
 role=${1:-}
-case $role in server | kiosk) shift ;; *) usage ;; esac
+case $role in server | kiosk) shift ;; *) die "usage: sh deploy/install.sh server|kiosk [--no-start | --uninstall]" ;; esac
 start=yes
 action=install
 for option in "$@"; do

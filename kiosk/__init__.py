@@ -1,0 +1,1 @@
+"""One Raspberry Pi at one gate: reads badges, decides at once, and never loses a passage."""

@@ -1,0 +1,81 @@
+"""What the visitor sees: one state at a time, in words. Knows nothing of why the rules said what they said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from admission.rules import Why
+from kiosk.face.words import WORDS
+
+WAITING = "waiting"
+STEWARD = "steward"
+_STATES = {
+    Why.FORGED: STEWARD,
+    Why.REVOKED: STEWARD,
+    Why.ASK_LIST: STEWARD,
+    Why.NO_SEATS: STEWARD,
+    Why.NO_SESSION: "closed",
+    Why.DOORS_CLOSED: "closed",
+    Why.FULL: "full",
+}
+_LASTS_MS = {
+    WAITING: 0,
+    "reading": 1500,
+    "moment": 2500,
+    "welcome": 2500,
+    "goodbye": 2500,
+    "counted": 2500,
+    "trouble": 3000,
+}
+_REFUSAL_MS = 4500
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the screen shows, for how long. ``key`` names the words."""
+
+    state: str
+    key: str
+    name: str = ""
+    detail: str = ""
+
+    @property
+    def lasts_ms(self) -> int:
+        """After this the door waits again."""
+        return _LASTS_MS.get(self.state, _REFUSAL_MS)
+
+    @property
+    def title(self) -> str:
+        """The large words."""
+        return WORDS[self.key].title
+
+    @property
+    def advice(self) -> str:
+        """What to do next."""
+        return WORDS[self.key].advice
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The thin line at the edge, for staff."""
+
+    link_up: bool = False
+    queue: int = 0
+    trouble: str = ""
+    lists_as_of: str = ""
+
+
+class Face(Protocol):
+    """Anything that shows: a screen, a lamp, a test."""
+
+    def show(self, shown: Shown) -> None:
+        """Shows this from now on. Returns at once."""
+
+    def report(self, status: Status) -> None:
+        """Shows the state of the kiosk itself."""
+
+
+def refusal(why: Why, detail: str = "") -> Shown:
+    """What a visitor who is refused sees."""
+    return Shown(_STATES.get(why, "refused"), why.value, detail=detail)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import Flask, Response
-from flask_login import LoginManager
+from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 
 from server import users
@@ -67,9 +67,13 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
     for part in (kiosk_lane, security.blueprint(parts), organisers.blueprint(parts), sign_in.blueprint(parts)):
         app.register_blueprint(part)
     errors.register(app)
-    app.context_processor(lambda: {"event_name": event.name})
+    app.context_processor(lambda: {"event_name": event.name, "user": _user()})
     app.after_request(_guard)
     return app
+
+
+def _user() -> object | None:
+    return current_user if current_user.is_authenticated else None
 
 
 def _guard(response: Response) -> Response:

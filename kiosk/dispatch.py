@@ -1,0 +1,131 @@
+"""What this kiosk says to the server and how it takes the answer: messages from journal and standing, and back.
+
+A report and its passages are read together, so they never contradict each other. Knows nothing of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from admission import wire
+from admission.errors import BadMessage
+from admission.wire import Answer, Enrolment, Exchange, Lane, Presenting, Report
+from kiosk.clock import Anchor, Clock
+from kiosk.disk import Disk
+from kiosk.journal import Journal
+from kiosk.standing import Standing
+
+ASK_PASSAGES = 20
+NEWS_PASSAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A signed message, ready to be posted, and when it was written (ms of this boot)."""
+
+    body: bytes
+    headers: dict[str, str]
+    written_ms: int
+
+
+class Dispatch:
+    """Writes letters and reads answers."""
+
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        disk: Disk,
+        journal: Journal,
+        standing: Standing,
+        clock: Clock,
+        arrivals: Callable[[], int],
+    ) -> None:
+        self._device = enrolment.device
+        self._key = Ed25519PrivateKey.from_private_bytes(enrolment.seed)
+        self._server_key = Ed25519PublicKey.from_public_bytes(enrolment.server_key)
+        self._disk = disk
+        self._journal = journal
+        self._standing = standing
+        self._clock = clock
+        self._arrivals = arrivals
+        kept = disk.fact("anchor")
+        clock.adopt(msgspec.json.decode(kept, type=Anchor) if kept else None)
+
+    def write(self, lane: Lane, presenting: Presenting | None = None, wait_ms: int = 0) -> Letter:
+        """A letter with the report of this moment and the oldest passages that the server does not have."""
+        written = self._clock.ms()
+        with self._disk.held:
+            first, passages = self._journal.pending(ASK_PASSAGES if lane is Lane.ASK else NEWS_PASSAGES)
+            message = Exchange(
+                device=self._device,
+                incarnation=self._disk.incarnation,
+                boot=self._clock.boot,
+                boot_ms=written,
+                lane=lane,
+                reports=self._reports(),
+                first_seq=first,
+                passages=tuple(passages),
+                head_seq=self._journal.seq,
+                head=self._journal.head,
+                presenting=presenting,
+                cursors=self._standing.cursors if lane is Lane.NEWS else None,
+                wait_ms=wait_ms,
+            )
+        body = wire.encode(message)
+        signature = wire.sign(wire.UP, body, self._key)
+        return Letter(body, {wire.DEVICE_HEADER: self._device, wire.SIGNATURE_HEADER: signature}, written)
+
+    def read(self, letter: Letter, body: bytes, signature: str) -> Answer:
+        """Takes the server's answer to ``letter``: what it says is on the disk when this returns.
+
+        Raises BadSignature or BadMessage for an answer that is not the server's or cannot be read (nothing is taken
+        then), RolledBack if the server knows passages that this store does not hold.
+        """
+        wire.check(wire.DOWN, body, signature, self._server_key)
+        answer = wire.decode_answer(body)
+        if (answer.device, answer.incarnation) != (self._device, self._disk.incarnation):
+            raise BadMessage("an answer to another kiosk, or to an earlier store of this one")
+        if (answer.boot, answer.boot_ms) != (self._clock.boot, letter.written_ms):
+            raise BadMessage("an answer to another letter")
+        for grant in answer.grants:
+            self._standing.accept(grant, answer.have_seq, self._journal.seq)
+        self._journal.acknowledge(min(answer.have_seq, self._journal.seq))
+        self._learn(answer)
+        self._standing.heard(answer.now)
+        if answer.programme is None and answer.badges is None:
+            self._anchor(letter, answer)
+        return answer
+
+    @property
+    def behind(self) -> bool:
+        """Whether the next news should be asked for at once: something is still missing or unsent."""
+        return (
+            self._journal.waiting > 0 or not self._standing.cursors.badges or any(r.era == 0 for r in self._reports())
+        )
+
+    def _learn(self, answer: Answer) -> None:
+        if answer.programme is not None:
+            self._standing.learn_programme(answer.programme)
+        if answer.badges is not None:
+            self._standing.learn_badges(answer.badges)
+        if answer.presence is not None:
+            self._standing.learn_presence(answer.presence)
+
+    def _anchor(self, letter: Letter, answer: Answer) -> None:
+        before = self._clock.anchor
+        anchor = self._clock.hear(letter.written_ms, answer.now)
+        if before is None or anchor.uncertainty_ms < before.uncertainty_ms // 2:
+            with self._disk.transaction():
+                self._disk.set_fact("anchor", msgspec.json.encode(anchor).decode())
+
+    def _reports(self) -> tuple[Report, ...]:
+        site = self._standing.site
+        if site is None or site.room.limit is None:
+            return ()
+        held = self._standing.account(site.room.id)
+        era, granted, returned, entries, exits, forced = astuple(held)
+        return (Report(site.room.id, era, granted, returned, entries, exits, forced, self._arrivals()),)

@@ -1,0 +1,174 @@
+"""Decides on a badge from what this kiosk holds, and writes the passage and the seat in one transaction (K1, K2).
+
+Knows nothing of frames or screens: a verified badge and the server's word in, a decision that is on the disk out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from admission import rules, seats
+from admission.badge import BadBadge, Badge
+from admission.passage import Kind, Passage
+from admission.rules import Admitted, Doorway, Known, LetOut, Listing, Presence, Refused, Seats, Verdict, Why
+from admission.venue import Exits, Session
+from admission.wire import Whereabouts
+from kiosk.clock import Clock
+from kiosk.disk import Disk
+from kiosk.journal import Journal, Visit
+from kiosk.refusals import Refusals
+from kiosk.standing import Site, Standing
+
+ARRIVALS_MS = 300_000
+_NOBODY = Known(revoked=False, presence=Presence.OUTSIDE, listing=lambda _session: Listing.SILENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict, and the number of the passage that was written for it (0: none)."""
+
+    verdict: Verdict
+    seq: int = 0
+
+
+class Doorkeeper:
+    """One door's decisions. Used by one thread; the uplink may change the standing between two of them."""
+
+    def __init__(self, disk: Disk, journal: Journal, standing: Standing, clock: Clock) -> None:
+        self._disk = disk
+        self._journal = journal
+        self._standing = standing
+        self._clock = clock
+        self._refusals = Refusals()
+        self._arrived: list[int] = []
+        self._served: Session | None = None
+
+    def judge(self, badge: Badge, site: Site, word: Whereabouts | None, *, link_up: bool) -> Decision:
+        """The decision on a badge, on the disk when this returns. Raises DiskError, and then nobody has passed."""
+        with self._disk.held:
+            verdict = rules.decide(
+                badge,
+                site.keys,
+                self._known(badge, site, word),
+                self._doorway(site),
+                self._seats(site, link_up=link_up),
+            )
+            if isinstance(verdict, Refused):
+                return Decision(verdict)
+            seq = self._write(badge, site, verdict)
+        self._served = verdict.session or self._served
+        return Decision(verdict, seq)
+
+    def judge_stranger(self, flaw: BadBadge, site: Site) -> Verdict:
+        """The verdict on a code that is no badge: nothing is written, nothing of it is kept."""
+        return rules.decide(flaw, site.keys, _NOBODY, self._doorway(site), None)
+
+    def note_refusal(self, badge: Badge, site: Site, refused: Refused) -> None:
+        """Writes a refusal down, after it was shown; repeated ones are counted. Raises DiskError."""
+        session = refused.session.id if refused.session is not None else ""
+        if self._refusals.note(badge.id, refused.why, session, self._clock.ms()):
+            self._append_refusal(badge.id, site, refused.why, session, 1)
+
+    def write_counts(self) -> None:
+        """Writes the counts of repeated refusals whose minute is over. Raises DiskError."""
+        site = self._standing.site
+        for badge, why, session, count in self._refusals.due(self._clock.ms()) if site is not None else []:
+            assert site is not None
+            self._append_refusal(badge, site, why, session, count)
+
+    def last_visit(self, badge: Badge, site: Site) -> Visit | None:
+        """The last passage here of the person who holds the badge."""
+        holder = self._standing.badges_of_holder(badge.serial)
+        return self._journal.last_visit(holder, site.room.id)
+
+    @property
+    def arrivals(self) -> int:
+        """Entries asked for in the last five minutes: what the handing-out of seats goes by."""
+        floor = self._clock.ms() - ARRIVALS_MS
+        self._arrived = [at for at in self._arrived if at > floor]
+        return len(self._arrived)
+
+    def _doorway(self, site: Site) -> Doorway:
+        return Doorway(site.gate.direction, site.sessions, self._clock.now(), self._served)
+
+    def _known(self, badge: Badge, site: Site, word: Whereabouts | None) -> Known:
+        standing = self._standing
+        revoked = standing.revoked(badge.serial) or (word is not None and word.revoked)
+        presence = self._presence(badge, site, word)
+        return Known(revoked, presence, lambda session: standing.listing(session, badge.serial))
+
+    def _presence(self, badge: Badge, site: Site, word: Whereabouts | None) -> Presence:
+        """The server's word if it came; otherwise this kiosk's own journal, then the last picture.
+
+        Never hard in a room without exits: people come back from the corridor.
+        """
+        visit = self.last_visit(badge, site)
+        entered_here = visit is not None and visit.kind is Kind.ENTRY
+        hard = Presence.SOFT if site.room.exits is Exits.NONE else Presence.HARD
+        if word is not None and not word.inside:
+            return Presence.OUTSIDE
+        if word is not None:
+            return hard if word.sure or entered_here else Presence.SOFT
+        if visit is not None:
+            return hard if entered_here else Presence.OUTSIDE
+        holder = self._standing.badges_of_holder(badge.serial)
+        return Presence.SOFT if self._standing.seen_inside(holder, site.room.id) else Presence.OUTSIDE
+
+    def _seats(self, site: Site, *, link_up: bool) -> Seats | None:
+        if site.room.limit is None:
+            return None
+        full = link_up and self._standing.room_full.get(site.room.id, False)
+        return Seats(self._standing.account(site.room.id).balance, full)
+
+    def _write(self, badge: Badge, site: Site, verdict: Admitted | LetOut) -> int:
+        kind = Kind.ENTRY if isinstance(verdict, Admitted) else Kind.EXIT
+        room = site.room.id
+        before = after = self._standing.account(room)
+        if kind is Kind.ENTRY:
+            self._arrived.append(self._clock.ms())
+            after = seats.spend(before) if site.room.limit is not None else before
+        elif self._credits_exit(badge, site):
+            after = seats.credit_exit(before)
+        session = verdict.session.id if verdict.session is not None else ""
+        passage = self._passage(kind, badge.id, site, session, flags=tuple(sorted(verdict.flags)))
+        seq = self._journal.append(passage, (room, after) if after != before else None)
+        self._standing.adopt(room, after)
+        return seq
+
+    def _credits_exit(self, badge: Badge, site: Site) -> bool:
+        """K2: only a trusted exit brings a seat back here, and only once per stay as far as this kiosk knows."""
+        visit = self.last_visit(badge, site)
+        trusted = site.room.limit is not None and site.room.exits is Exits.TRUSTED
+        return trusted and (visit is None or visit.kind is not Kind.EXIT)
+
+    def _append_refusal(self, badge: int, site: Site, why: Why, session: str, count: int) -> None:
+        if why in (Why.FULL, Why.NO_SEATS):
+            self._arrived.append(self._clock.ms())
+        with self._disk.held:
+            self._journal.append(self._passage(Kind.REFUSED, badge, site, session, why=why.value, count=count))
+
+    def _passage(  # noqa: PLR0913 - the facts of a passage, by name
+        self,
+        kind: Kind,
+        badge: int,
+        site: Site,
+        session: str,
+        *,
+        why: str = "",
+        count: int = 1,
+        flags: tuple[str, ...] = (),
+    ) -> Passage:
+        return Passage(
+            kind=kind,
+            why=why,
+            badge=badge,
+            gate=site.gate.id,
+            room=site.room.id,
+            session=session,
+            boot=self._clock.boot,
+            boot_ms=self._clock.ms(),
+            at=self._clock.now(),
+            uncertainty_ms=self._clock.uncertainty_ms,
+            count=count,
+            flags=flags,
+        )

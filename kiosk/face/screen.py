@@ -1,0 +1,108 @@
+"""The kiosk's own page, on 127.0.0.1, shown full-screen by a browser; follows the gate by server-sent events.
+
+werkzeug's threaded server is enough here: one browser on the same machine, nothing from outside.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import msgspec
+from flask import Flask, Response, render_template
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from admission.errors import ConfigError
+from kiosk.face import WAITING, Shown, Status
+
+HEARTBEAT_S = 5.0
+
+
+class Screen:
+    """A Face that a browser shows. ``place`` gives the names of gate and room."""
+
+    def __init__(self, place: Callable[[], tuple[str, str]]) -> None:
+        self._place = place
+        self._moved = threading.Condition()
+        self._count = 0
+        self._shown = Shown("moment", "starting")
+        self._status = Status()
+
+    def show(self, shown: Shown) -> None:
+        """See Face."""
+        with self._moved:
+            if shown != self._shown or shown.state != WAITING:
+                self._shown = shown
+                self._count += 1
+                self._moved.notify_all()
+
+    def report(self, status: Status) -> None:
+        """See Face."""
+        with self._moved:
+            if status != self._status:
+                self._status = status
+                self._count += 1
+                self._moved.notify_all()
+
+    def state(self) -> dict[str, object]:
+        """What the page shows now."""
+        with self._moved:
+            shown, status = self._shown, self._status
+        return {
+            "state": shown.state,
+            "key": shown.key,
+            "title": shown.title,
+            "advice": shown.advice,
+            "name": shown.name,
+            "detail": shown.detail,
+            "until_ms": shown.lasts_ms,
+            "link": "up" if status.link_up else "down",
+            "queue": status.queue,
+            "trouble": status.trouble,
+            "lists_as_of": status.lists_as_of,
+        }
+
+    def app(self) -> Flask:
+        """The page as a WSGI application."""
+        app = Flask(__name__)
+
+        @app.get("/")
+        def page() -> str:
+            gate, room = self._place()
+            return render_template("face.html", gate=gate, room=room, face=self.state())
+
+        @app.get("/events")
+        def events() -> Response:
+            return Response(self._events(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+
+        @app.after_request
+        def guard(response: Response) -> Response:
+            response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
+            return response
+
+        return app
+
+    def serve(self, host: str, port: int) -> BaseWSGIServer:
+        """Serves the page in a thread until ``shutdown``. Raises ConfigError if the address is taken."""
+        try:
+            server = make_server(host, port, self.app(), threaded=True, request_handler=_Quiet)
+        except (OSError, SystemExit) as error:
+            raise ConfigError(f"the screen cannot be served at {host}:{port}: {error}; is the port taken?") from error
+        server.daemon_threads = True  # type: ignore[attr-defined]  # of the threaded kind
+        threading.Thread(target=server.serve_forever, name="screen", daemon=True).start()
+        return server
+
+    def _events(self) -> Iterator[str]:
+        while True:
+            with self._moved:
+                seen = self._count
+            yield f"event: face\ndata: {msgspec.json.encode(self.state()).decode()}\n\n"
+            with self._moved:
+                self._moved.wait_for(lambda seen=seen: self._count != seen, HEARTBEAT_S)  # type: ignore[misc]
+
+
+class _Quiet(WSGIRequestHandler):
+    """A page that reloads is no news for the log."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Says nothing."""

@@ -1,0 +1,205 @@
+"""The loop at the door: presentation -> ask -> verdict -> journal -> face.
+
+Green is shown after the commit. Nothing that goes wrong here stops the loop; each has its visible state. Camera,
+disk, network, clock and face are passed in.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from admission.badge import BadBadge, Badge, verify
+from admission.errors import DiskError
+from admission.passage import Kind
+from admission.rules import Admitted, LetOut, Refused, Verdict, Why
+from admission.venue import Direction, Session
+from admission.wire import Whereabouts
+from kiosk.camera import Away, Frame
+from kiosk.clock import Clock
+from kiosk.doorkeeper import Decision, Doorkeeper
+from kiosk.face import WAITING, Face, Shown, Status, refusal
+from kiosk.journal import Journal, Visit
+from kiosk.presentation import Presentations
+from kiosk.reader import Reader
+from kiosk.standing import Site, Standing
+
+log = logging.getLogger(__name__)
+
+COUNTED_MS = 10_000
+TURN_MS = 20_000
+UNSHOWN_MS = 120_000
+MOMENT_MS = 300
+MOMENTS = 7
+
+
+class Line(Protocol):
+    """The way to the server, as the gate uses it."""
+
+    up: bool
+    trouble: str
+
+    def ask(self, badge: int, room: str) -> Whereabouts | None:
+        """The server's word on the holder, or None if it does not come in time."""
+
+    def flush(self) -> None:
+        """Sends what was just written, without waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the gate works with."""
+
+    journal: Journal
+    standing: Standing
+    doorkeeper: Doorkeeper
+    clock: Clock
+    line: Line
+    reader: Reader
+    face: Face
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A badge that another kiosk is deciding on: it is asked about again."""
+
+    text: str
+    at_ms: int
+    left: int
+
+
+class Gate:
+    """One door. ``step`` takes each frame; ``present`` is what a held-up text comes to."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._presentations = Presentations()
+        self._shown_until = 0
+        self._moment: _Moment | None = None
+        self._trouble = ""
+        self._away = False
+        self.strangers = 0
+
+    def step(self, frame: Frame | Away) -> None:
+        """Takes one frame: reads it, decides on what begins to be held up, and keeps the screen true."""
+        try:
+            self._away = isinstance(frame, Away)
+            if isinstance(frame, Away):
+                self._show(Shown("trouble", "camera_away"))
+            else:
+                self._look(frame)
+            self._parts.doorkeeper.write_counts()
+        except DiskError as error:
+            self._trouble = str(error)
+        except Exception:  # a door that stops is worse than one that says it is out of order
+            log.exception("the gate failed at one frame")
+            self._show(Shown("trouble", "out_of_order"))
+        self._report()
+
+    def present(self, text: str) -> Shown:
+        """Decides on one presentation and shows the outcome, which is also returned."""
+        site = self._parts.standing.site
+        if site is None:
+            return self._show(Shown("moment", "starting"))
+        badge = verify(text, site.keys)
+        if isinstance(badge, BadBadge):
+            self.strangers += 1
+            return self._show(_outcome(self._parts.doorkeeper.judge_stranger(badge, site), site))
+        visit = self._parts.doorkeeper.last_visit(badge, site)
+        earlier = self._earlier(visit, text, site) if visit is not None else None
+        if earlier is not None:
+            return earlier
+        word = self._parts.line.ask(badge.id, site.room.id)
+        if word is not None and word.claimed and self._postpone(text):
+            return self._show(Shown("moment", "moment"))
+        return self._decide(badge, text, site, word)
+
+    def _look(self, frame: Frame) -> None:
+        now = self._parts.clock.ms()
+        text = self._presentations.see([reading.text for reading in self._parts.reader.read(frame)], now)
+        due = self._moment
+        if text is not None:
+            self._moment = None
+            self.present(text)
+        elif due is not None and now >= due.at_ms:
+            self.present(due.text)
+        elif now >= self._shown_until:
+            self._show(Shown(WAITING, "waiting" if self._parts.standing.site is not None else "starting"))
+
+    def _postpone(self, text: str) -> bool:
+        """Another kiosk is deciding on this person: ask again soon, for two seconds at most."""
+        due = self._moment
+        left = due.left - 1 if due is not None and due.text == text else MOMENTS
+        self._moment = _Moment(text, self._parts.clock.ms() + MOMENT_MS, left) if left else None
+        return bool(left)
+
+    def _decide(self, badge: Badge, text: str, site: Site, word: Whereabouts | None) -> Shown:
+        self._moment = None
+        try:
+            decision = self._parts.doorkeeper.judge(badge, site, word, link_up=self._parts.line.up)
+        except DiskError as error:
+            return self._unwritten(error, site)
+        self._trouble = ""
+        if isinstance(decision.verdict, Refused):
+            shown = self._show(_outcome(decision.verdict, site))
+            self._parts.doorkeeper.note_refusal(badge, site, decision.verdict)
+            self._parts.line.flush()
+            return shown
+        return self._confirm(_kind(decision), decision.seq, text, site, decision.verdict.session)
+
+    def _confirm(self, kind: Kind, seq: int, text: str, site: Site, session: Session | None) -> Shown:
+        """Shows what is on the disk now, sends it up, and remembers that it was seen."""
+        state = "welcome" if kind is Kind.ENTRY else "goodbye"
+        record = self._parts.standing.record_of(text) if site.programme.show_names else None
+        detail = session.title if session is not None and kind is Kind.ENTRY else ""
+        shown = self._show(Shown(state, state, record.name if record is not None else "", detail))
+        self._parts.line.flush()
+        self._parts.journal.mark_shown(seq)
+        return shown
+
+    def _earlier(self, visit: Visit, text: str, site: Site) -> Shown | None:
+        """What an earlier passage of the same person means for this presentation; None: decide afresh.
+
+        One that was written and never seen (a power cut) is shown. Within 10 s of an admission, or 20 s at a two-way
+        gate, the badge is already counted: never a second green.
+        """
+        clock = self._parts.clock
+        same_boot = visit.boot == clock.boot
+        age = clock.ms() - visit.boot_ms if same_boot else clock.ms()
+        if not self._parts.journal.was_shown(visit.seq) and age < UNSHOWN_MS:
+            return self._confirm(visit.kind, visit.seq, text, site, None)
+        window = TURN_MS if site.gate.direction is Direction.BOTH else COUNTED_MS
+        if not same_boot or age >= window:
+            return None
+        at = clock.at(visit.boot_ms)
+        local = at.astimezone(site.zone) if at is not None else None
+        return self._show(Shown("counted", "counted", detail=f"{local:%H:%M:%S}" if local is not None else ""))
+
+    def _unwritten(self, error: DiskError, site: Site) -> Shown:
+        """The disk failed: nobody gets in uncounted, but everybody gets out."""
+        log.error("nothing was written: %s", error)
+        self._trouble = str(error)
+        leaving = site.gate.direction is Direction.OUT
+        return self._show(Shown("goodbye", "goodbye") if leaving else Shown("trouble", "disk_full"))
+
+    def _show(self, shown: Shown) -> Shown:
+        self._parts.face.show(shown)
+        self._shown_until = self._parts.clock.ms() + shown.lasts_ms
+        return shown
+
+    def _report(self) -> None:
+        line = self._parts.line
+        as_of = self._parts.standing.as_of()
+        trouble = self._trouble or ("" if line.up else line.trouble)
+        self._parts.face.report(Status(line.up, self._parts.journal.waiting, trouble, "" if line.up else as_of))
+
+
+def _kind(decision: Decision) -> Kind:
+    return Kind.ENTRY if isinstance(decision.verdict, Admitted) else Kind.EXIT
+
+
+def _outcome(verdict: Verdict, site: Site) -> Shown:
+    if isinstance(verdict, Refused):
+        return refusal(verdict.why, site.room.name if verdict.why is Why.FULL else "")
+    return Shown("goodbye", "goodbye") if isinstance(verdict, LetOut) else Shown("welcome", "welcome")

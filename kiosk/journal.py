@@ -1,0 +1,107 @@
+"""The journal: every passage of this store, in the order in which it happened, chained, until the end of the event.
+
+Also the last visit of each badge, so that this kiosk knows whom it let in. Keeps badge ids, never tokens or names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from admission.passage import GENESIS, Kind, Passage, chain, encode
+from admission.seats import Account
+from kiosk.disk import Disk
+from kiosk.standing import save_account
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The last time that a badge passed into or out of a room here."""
+
+    kind: Kind
+    seq: int
+    boot: str
+    boot_ms: int
+
+
+class Journal:
+    """Appends within a transaction of the disk; reads what is not yet acknowledged."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        with disk.reading() as connection:
+            row = connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        self._seq, self._head = (0, GENESIS) if row is None else (int(row[0]), bytes(row[1]))
+        self._acknowledged = int(disk.fact("acknowledged") or 0)
+        self._shown = int(disk.fact("shown") or 0)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last passage; 0 before the first."""
+        return self._seq
+
+    @property
+    def head(self) -> bytes:
+        """The hash of the last passage, over all before it."""
+        return self._head
+
+    @property
+    def waiting(self) -> int:
+        """Passages that the server has not acknowledged."""
+        return self._seq - self._acknowledged
+
+    @property
+    def acknowledged(self) -> int:
+        """All passages up to this one are on the server."""
+        return self._acknowledged
+
+    def append(self, passage: Passage, account: tuple[str, Account] | None = None) -> int:
+        """Writes the passage, with the room's account after it, in one transaction; returns the passage's number.
+
+        On the disk when this returns. Raises DiskError, and then neither is.
+        """
+        seq, body = self._seq + 1, encode(passage)
+        head = chain(self._head, body)
+        with self._disk.transaction() as connection:
+            connection.execute("INSERT INTO journal (seq, body, hash) VALUES (?, ?, ?)", (seq, body, head))
+            if passage.kind is not Kind.REFUSED:
+                visit = (passage.badge >> 32, passage.room, passage.kind.value, seq, passage.boot, passage.boot_ms)
+                connection.execute("INSERT OR REPLACE INTO visit VALUES (?, ?, ?, ?, ?, ?)", visit)
+            if account is not None:
+                save_account(connection, *account)
+        self._seq, self._head = seq, head
+        return seq
+
+    def pending(self, limit: int) -> tuple[int, list[bytes]]:
+        """The number of the first passage that is not acknowledged, and the bytes of up to ``limit`` from it on."""
+        first = self._acknowledged + 1
+        with self._disk.reading() as connection:
+            query = "SELECT body FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?"
+            return first, [bytes(row[0]) for row in connection.execute(query, (first, limit))]
+
+    def acknowledge(self, seq: int) -> None:
+        """The server holds everything up to ``seq``."""
+        if seq > self._acknowledged:
+            with self._disk.transaction():
+                self._disk.set_fact("acknowledged", str(seq))
+            self._acknowledged = seq
+
+    def last_visit(self, serials: set[int], room: str) -> Visit | None:
+        """The last passage here of a person who has held these badges, into or out of the room."""
+        with self._disk.reading() as connection:
+            marks = ",".join("?" * len(serials))
+            row = connection.execute(
+                f"SELECT kind, seq, boot, boot_ms FROM visit WHERE room = ? AND serial IN ({marks})"  # noqa: S608
+                " ORDER BY seq DESC LIMIT 1",
+                (room, *serials),
+            ).fetchone()
+        return None if row is None else Visit(Kind(row[0]), int(row[1]), str(row[2]), int(row[3]))
+
+    def mark_shown(self, seq: int) -> None:
+        """The visitor has seen the verdict of passage ``seq``."""
+        with self._disk.transaction():
+            self._disk.set_fact("shown", str(seq))
+        self._shown = seq
+
+    def was_shown(self, seq: int) -> bool:
+        """False for an admission that was written before a power cut and never seen."""
+        return seq <= self._shown

@@ -1,0 +1,40 @@
+"""Refusals are passages too, but at most two per badge, reason and minute: the first at once, the rest as a count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from admission.rules import Why
+
+MINUTE_MS = 60_000
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run of the same refusal: when it began (ms of this boot), and how many more came."""
+
+    began: int
+    session: str
+    more: int = 0
+
+
+class Refusals:
+    """Counts repeated refusals. Pure but for its own memory: what a power cut takes is a count, never a passage."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[int, Why], _Run] = {}
+
+    def note(self, badge: int, why: Why, session: str, at_ms: int) -> bool:
+        """True if this refusal is to be written now; otherwise it is counted."""
+        run = self._runs.get((badge, why))
+        if run is not None and at_ms - run.began < MINUTE_MS:
+            run.more += 1
+            return False
+        self._runs[(badge, why)] = _Run(at_ms, session)
+        return True
+
+    def due(self, at_ms: int) -> list[tuple[int, Why, str, int]]:
+        """(badge, reason, session, count) of the runs whose minute is over and that are to be written as a count."""
+        over = [key for key, run in self._runs.items() if at_ms - run.began >= MINUTE_MS]
+        ended = [(key, self._runs.pop(key)) for key in over]
+        return [(badge, why, run.session, run.more) for (badge, why), run in ended if run.more]

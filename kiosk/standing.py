@@ -1,0 +1,208 @@
+"""What this kiosk holds and decides from: programme, keys, lists, revocations, sealed records, seats.
+
+The network only refreshes it; a decision never waits for more than it holds. Everything is on the disk before it is
+used, so that the first scan after a restart without a network is decided like any other.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from admission import bitmap, record, seats
+from admission.badge import EventKeys
+from admission.record import Record
+from admission.rules import Listing
+from admission.seats import Account
+from admission.venue import Gate, Programme, Room, Session
+from admission.wire import BadgeNews, Cursors, GrantTo, Listed, PresenceNews, ProgrammeNews
+from kiosk.disk import Disk
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where this kiosk stands, and the keys of the event."""
+
+    programme: Programme
+    keys: EventKeys
+    gate: Gate
+    room: Room
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The venue's time zone."""
+        return ZoneInfo(self.programme.timezone)
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions of the gate's room, in order."""
+        return list(self.programme.sessions_of(self.room.id))
+
+
+class _Lists(msgspec.Struct):
+    """The badge news without the records, as kept."""
+
+    highest: int
+    revoked: bytes
+    lists: tuple[Listed, ...]
+
+
+class Standing:
+    """Reads everything once at the start; every change goes to the disk first."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self.site: Site | None = None
+        self.room_full: dict[str, bool] = {}
+        self._accounts = _read_accounts(disk)
+        self._replaced: dict[int, int] = {}
+        self._highest = 0
+        self._revoked = b""
+        self._lists: dict[str, tuple[bytes, bytes]] = {}
+        self._inside: tuple[str, bytes] = ("", b"")
+        self._heard: datetime | None = None
+        self.cursors = Cursors()
+        self._load()
+
+    def learn_programme(self, news: ProgrammeNews) -> None:
+        """Takes a new programme, and the gate that this kiosk stands at."""
+        moved = self.site is not None and self.site.gate.id != news.gate
+        cursors = Cursors() if moved else self.cursors
+        with self._disk.transaction():
+            self._disk.set_fact("programme", msgspec.json.encode(news).decode())
+            self._keep(Cursors(news.programme.version, cursors.badges, cursors.presence))
+        self.site = _site(news)
+
+    def learn_badges(self, news: BadgeNews) -> None:
+        """Takes changes to badges. Raises BadMessage for damaged bitmaps, and then nothing was taken."""
+        lists = _Lists(news.highest, news.revoked, news.lists)
+        unpacked = _unpack(lists)
+        with self._disk.transaction() as connection:
+            if news.whole:
+                connection.execute("DELETE FROM record")
+            connection.executemany("INSERT OR REPLACE INTO record (lookup, box) VALUES (?, ?)", news.records)
+            connection.execute("DELETE FROM replaced")
+            connection.executemany("INSERT INTO replaced (old, new) VALUES (?, ?)", news.replaced)
+            self._disk.set_fact("lists", msgspec.json.encode(lists).decode())
+            self._keep(Cursors(self.cursors.programme, news.upto, self.cursors.presence))
+        self._replaced = dict(news.replaced)
+        self._highest, self._revoked, self._lists = unpacked
+
+    def learn_presence(self, news: PresenceNews) -> None:
+        """Takes the picture of who is inside. Not worth a write: without it presence is merely unknown."""
+        self._inside = (news.room, bitmap.unpack(news.inside))
+        self.cursors = Cursors(self.cursors.programme, self.cursors.badges, news.version)
+
+    def as_of(self) -> str:
+        """The venue's time (HH:MM) at which the lists were last known to be new; "" if never."""
+        if self._heard is None or self.site is None:
+            return ""
+        return f"{self._heard.astimezone(self.site.zone):%H:%M}"
+
+    def heard(self, server_now: datetime) -> None:
+        """All that is held was as new as the server's at this instant."""
+        self._heard = server_now
+
+    def account(self, room: str) -> Account:
+        """The account in the room; an empty one before the first grant."""
+        return self._accounts.get(room, Account())
+
+    def adopt(self, room: str, account: Account) -> None:
+        """Takes over an account that was just written by the journal."""
+        self._accounts[room] = account
+
+    def accept(self, grant: GrantTo, have_seq: int, own_seq: int) -> None:
+        """K4, and K3 for what exceeds the target. Raises RolledBack if this store is an older copy."""
+        with self._disk.held:
+            self._accept(grant, have_seq, own_seq)
+
+    def _accept(self, grant: GrantTo, have_seq: int, own_seq: int) -> None:
+        held = self.account(grant.room)
+        account = seats.accept(held, seats.Grant(grant.era, grant.granted, have_seq), own_seq)
+        if account.balance > grant.target * 5 // 4 + 1 and grant.era == account.era:
+            account = seats.give_back(account, account.balance - grant.target)
+        if account != held:
+            with self._disk.transaction() as connection:
+                save_account(connection, grant.room, account)
+            self._accounts[grant.room] = account
+        self.room_full[grant.room] = grant.full
+
+    def revoked(self, serial: int) -> bool:
+        """Whether the badge is on the list of revoked ones that is held."""
+        return bitmap.holds(self._revoked, serial)
+
+    def listing(self, session: Session, serial: int) -> Listing:
+        """What the session's list says of the badge."""
+        yes, no = self._lists.get(session.id, (b"", b""))
+        if bitmap.holds(no, serial):
+            return Listing.NO
+        if bitmap.holds(yes, serial):
+            return Listing.YES
+        return Listing.NEWER if serial > self._highest else Listing.SILENT
+
+    def seen_inside(self, serials: set[int], room: str) -> bool:
+        """Whether the last picture from the server has the person inside."""
+        return self._inside[0] == room and any(bitmap.holds(self._inside[1], serial) for serial in serials)
+
+    def badges_of_holder(self, serial: int) -> set[int]:
+        """All badges that the holder of this one is known to have had, this one included."""
+        newer, older = self._replaced, {new: old for old, new in self._replaced.items()}
+        found = {serial}
+        for step in (newer, older):
+            at = serial
+            while at in step and step[at] not in found:
+                at = step[at]
+                found.add(at)
+        return found
+
+    def record_of(self, token: str) -> Record | None:
+        """What may be shown of the person; opened with the badge in the visitor's hand."""
+        with self._disk.reading() as connection:
+            row = connection.execute("SELECT box FROM record WHERE lookup = ?", (record.lookup(token),)).fetchone()
+        return None if row is None else record.unseal(token, bytes(row[0]))
+
+    def _keep(self, cursors: Cursors) -> None:
+        self._disk.set_fact("cursors", msgspec.json.encode(Cursors(cursors.programme, cursors.badges)).decode())
+        self.cursors = cursors
+
+    def _load(self) -> None:
+        programme, lists, cursors = (self._disk.fact(name) for name in ("programme", "lists", "cursors"))
+        if cursors:
+            self.cursors = msgspec.json.decode(cursors, type=Cursors)
+        if programme:
+            self.site = _site(msgspec.json.decode(programme, type=ProgrammeNews))
+        if lists:
+            self._highest, self._revoked, self._lists = _unpack(msgspec.json.decode(lists, type=_Lists))
+        with self._disk.reading() as connection:
+            self._replaced = dict(connection.execute("SELECT old, new FROM replaced").fetchall())
+
+
+def save_account(connection: sqlite3.Connection, room: str, account: Account) -> None:
+    """Writes the room's account; within a transaction of the disk."""
+    values = (account.era, account.granted, account.returned, account.entries, account.exits, account.forced)
+    connection.execute("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?)", (room, *values))
+
+
+def _read_accounts(disk: Disk) -> dict[str, Account]:
+    with disk.reading() as connection:
+        return {row[0]: Account(*row[1:]) for row in connection.execute("SELECT * FROM account")}
+
+
+def _unpack(lists: _Lists) -> tuple[int, bytes, dict[str, tuple[bytes, bytes]]]:
+    pairs = {one.session: (bitmap.unpack(one.yes), bitmap.unpack(one.no)) for one in lists.lists}
+    return lists.highest, bitmap.unpack(lists.revoked), pairs
+
+
+def _site(news: ProgrammeNews) -> Site | None:
+    gate = news.programme.gate(news.gate)
+    room = news.programme.room(gate.room) if gate is not None else None
+    if gate is None or room is None:
+        return None
+    ring = news.keyring
+    keys = {key.id: Ed25519PublicKey.from_public_bytes(key.public) for key in ring.keys}
+    return Site(news.programme, EventKeys(ring.event, ring.epoch, keys), gate, room)
