@@ -138,9 +138,11 @@ def _phone(showing: Showing) -> Frame:
 
 def _copied(sheet: Frame, rng: np.random.Generator) -> Frame:
     """A photocopy: ink turns grey, paper too, toner is missing in specks and drifts over the page."""
-    grain = cv2.GaussianBlur(rng.normal(0, 30, sheet.shape).astype(np.float32), (0, 0), 1.0)
+    noise = rng.normal(0, 30, sheet.shape).astype(np.float32)
+    grain = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.0), np.float32)
     streaks = rng.normal(0, 4, (1, sheet.shape[1])).astype(np.float32)
-    return np.clip(95 + sheet * (105 / 255) + grain + streaks, 0, 255).astype(np.uint8)
+    copied = 95 + sheet * (105 / 255) + grain + streaks
+    return np.asarray(np.clip(copied, 0, 255), np.uint8)
 
 
 def _damaged(sheet: Frame, rng: np.random.Generator) -> Frame:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -96,7 +95,7 @@ def main(camera: str | None, keep: Path | None, port: int, seed: int, seconds: f
 def _run(place: Place, camera: str | None, seed: int, seconds: float | None) -> None:
     click.echo("making the summit: 1,200 people, 12 rooms, 42 sessions ...")
     people = _prepare(place, seed)
-    with _processes() as start:
+    with _processes(place.folder / "logs") as start:
         start("server", "threshold-server", "--config", str(place.folder / "server.toml"), "run")
         _await_server(place)
         for number, door in enumerate(DOORS):
@@ -136,7 +135,7 @@ def _film(place: Place, number: int, door: Door, people: Sequence[Visitor], seed
     """Plays the door's crowd into a pipe, in a thread; the pipe's path."""
     pipe = place.kiosk(number) / "camera.y4m"
     os.mkfifo(pipe)
-    share = people[number :: len(DOORS)] if number != 1 else people
+    share = people[number :: len(DOORS)]  # nobody is at two doors
 
     def project() -> None:
         while True:  # a kiosk that is started again opens its camera again
@@ -159,9 +158,10 @@ def _kiosk_command(place: Place, number: int, source: str) -> list[str]:
 class _Starter:
     """Starts the demo's processes, each with a log file of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path) -> None:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self._logs = Path(tempfile.mkdtemp(prefix="threshold-demo-logs-"))
+        self._logs = logs
+        logs.mkdir()
 
     def __call__(self, name: str, command: str, *arguments: str) -> None:
         """Starts a command of this environment."""
@@ -191,12 +191,11 @@ class _Starter:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        shutil.rmtree(self._logs, ignore_errors=True)
 
 
 @contextmanager
-def _processes() -> Iterator[_Starter]:
-    starter = _Starter()
+def _processes(logs: Path) -> Iterator[_Starter]:
+    starter = _Starter(logs)
     try:
         yield starter
     finally:

@@ -91,7 +91,7 @@ class Scene:
     def _lit(self, part: Frame) -> Frame:
         """Slow changes of light. Only upwards: OpenCV takes away four times slower than it adds."""
         light = 4 + 4 * math.sin(self._phase + self._count / self.fps * math.tau / 40)
-        return np.asarray(cv2.add(part, float(round(light))), np.uint8)
+        return np.asarray(cv2.convertScaleAbs(part, alpha=1.0, beta=round(light)), np.uint8)
 
     def _hold(self, showing: Showing) -> _Hold:
         rng = self._rng
@@ -159,7 +159,7 @@ def _wandering(frames: int, rng: np.random.Generator) -> Matrix:
     window /= np.sqrt(np.sum(window**2))  # keeps the standard deviation
     noise = rng.standard_normal((len(_TREMOR), frames + _SWAY_FRAMES - 1))
     smooth = [np.convolve(row, window, mode="valid") for row in noise]
-    return np.column_stack(smooth) * np.array(_TREMOR)
+    return np.asarray(np.column_stack(smooth) * np.array(_TREMOR), np.float64)
 
 
 def _ellipse(right: float, down: float, half_width: float, half_height: float) -> Matrix:

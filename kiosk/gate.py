@@ -22,7 +22,7 @@ from kiosk.doorkeeper import Decision, Doorkeeper
 from kiosk.face import WAITING, Face, Shown, Status, refusal
 from kiosk.journal import Journal, Visit
 from kiosk.presentation import Presentations
-from kiosk.reader import Reader
+from kiosk.reader import Glance, Reader
 from kiosk.standing import Site, Standing
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ class Gate:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._glance = Glance()
         self._presentations = Presentations()
         self._shown_until = 0
         self._moment: _Moment | None = None
@@ -117,7 +118,8 @@ class Gate:
 
     def _look(self, frame: Frame) -> None:
         now = self._parts.clock.ms()
-        text = self._presentations.see([reading.text for reading in self._parts.reader.read(frame)], now)
+        readings = self._parts.reader.read(frame) if self._glance.deserves(frame) else []
+        text = self._presentations.see([reading.text for reading in readings], now)
         due = self._moment
         if text is not None:
             self._moment = None

@@ -181,7 +181,11 @@ def _parse(url: str) -> URL:
 def _compiled(statement: ClauseElement, dialect: str, engine: Engine) -> str:
     # "named" suits sqlite3, "pyformat" psycopg: both take the same dictionary.
     kind: Any = type(engine.dialect)
-    return str(statement.compile(dialect=kind(paramstyle="named" if dialect == "sqlite" else "pyformat")))
+    compiled = statement.compile(dialect=kind(paramstyle="named" if dialect == "sqlite" else "pyformat"))
+    hidden = [name for name, value in compiled.params.items() if value is not None]
+    if hidden:
+        raise TypeError(f"a literal in a statement of the exchange ({hidden}): write it with literal_column")
+    return str(compiled)
 
 
 def execute(connection: Connection, statement: ClauseElement, values: Mapping[str, object]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
 from admission.seats import Account, RoomBook
 from server.store.engine import execute
@@ -75,7 +75,7 @@ _advance = (
     .values(have_seq=_p("have_seq"), head=_p("head"), said_seq=_p("said_seq"), heard=_p("heard"))
 )
 _book = select(book.c.recount, book.c.closed).where(book.c.room == _p("room")).with_for_update()
-_credit = update(book).where(book.c.room == _p("room")).values(closed=book.c.closed + 1)
+_credit = update(book).where(book.c.room == _p("room")).values(closed=book.c.closed + literal_column("1"))
 _holdings = select(
     account.c.device,
     account.c.incarnation,
