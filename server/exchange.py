@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from admission import seats
 from admission.errors import BadMessage
 from admission.passage import GENESIS, Kind, Passage, chain, decode
-from admission.seats import Account
+from admission.seats import Account, RoomBook
 from admission.venue import Programme, capacity_at
 from admission.wire import Exchange, GrantTo, Report
 from server import sharing, stays
@@ -30,7 +30,7 @@ UNKNOWN_BADGE = "unknown_badge"
 REVOKED_MEANWHILE = "revoked_meanwhile"
 QUARANTINED = "quarantined"
 ALARMING = frozenset({DUPLICATE, UNKNOWN_BADGE, REVOKED_MEANWHILE})
-REACH = timedelta(seconds=60)
+REACH_MS = 60_000
 SETTLED = timedelta(seconds=2)
 NO_CLOCK_MS = 86_400_000
 
@@ -187,15 +187,14 @@ class Desk:
         capacity = capacity_at(self._programme, room, self._now) if room is not None else None
         if capacity is None:
             return None
-        book = passages.book_of(self._connection, report.room, capacity)
-        every = passages.holdings(self._connection, report.room)
-        before = next((h for h in every if (h.device, h.incarnation) == (message.device, message.incarnation)), None)
+        whose = (message.device, message.incarnation, report.room)
+        known = passages.seats_in(self._connection, whose, self._era, self._now_ms - REACH_MS)
+        before, others = known.mine, known.others
         mine = self._merged(message, report, before)
-        others = [one for one in every if one is not before]
-        free = book.free([mine.account, *(one.account for one in others)])
-        floor = self._now_ms - int(REACH.total_seconds() * 1000)
-        reachable = [mine, *(one for one in others if one.heard >= floor)]
-        wanted = sharing.target(mine, reachable, free)
+        held = mine.account.granted - mine.account.returned + others.held
+        book = RoomBook(capacity, known.recount, known.closed)
+        free = book.after(held, mine.account.forced + others.forced)
+        wanted = sharing.target(mine, others, free)
         asking = message.presenting is not None and message.presenting.room == report.room
         if asking and mine.account.balance < 1:
             wanted = max(wanted, 1)
@@ -203,7 +202,7 @@ class Desk:
             mine = replace(mine, account=seats.grant(mine.account, free, wanted))
         if mine != before:
             passages.save_account(self._connection, report.room, mine, new=before is None)
-        full = free <= 0 and all(one.account.balance == 0 for one in [mine, *others])
+        full = free <= 0 and mine.account.balance + others.balance == 0
         return GrantTo(report.room, self._era, mine.account.granted, wanted, full)
 
     def _merged(self, message: Exchange, report: Report, before: Holding | None) -> Holding:

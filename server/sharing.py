@@ -4,18 +4,17 @@ The kiosks of a room that are in reach together hold 95 % of what may still be s
 its gate lately. Pure: knows nothing of the database or the clock.
 """
 
-from collections.abc import Sequence
-
-from server.store.passages import Holding
+from server.store.passages import Holding, Others
 
 SHARE = 0.95
 FLOOR = 3
 EVEN = 0.3
 
 
-def target(mine: Holding, reachable: Sequence[Holding], free: int) -> int:
-    """The seats that ``mine`` should hold, of ``free`` and those held by all ``reachable`` accounts (mine too)."""
-    pool = max(0, free) + sum(one.account.balance for one in reachable)
-    mean = sum(one.arrivals for one in reachable) / len(reachable)
-    weights = sum(one.arrivals + EVEN * mean + FLOOR for one in reachable)
-    return int(SHARE * pool * (mine.arrivals + EVEN * mean + FLOOR) / weights)
+def target(mine: Holding, others: Others, free: int) -> int:
+    """The seats that ``mine`` should hold, of ``free`` and those held by all kiosks in reach (mine too)."""
+    kiosks = others.in_reach + 1
+    pool = max(0, free) + others.balance_in_reach + mine.account.balance
+    arrivals = others.arrivals_in_reach + mine.arrivals
+    even = EVEN * arrivals / kiosks + FLOOR
+    return int(SHARE * pool * (mine.arrivals + even) / (arrivals + even * kiosks))

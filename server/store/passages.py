@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, update
 
-from admission.seats import Account, RoomBook
+from admission.seats import Account
 from server.store.engine import execute
 from server.store.schema import account, badge, book, incarnation, incident, passage, quarantine, stay
 
@@ -38,6 +38,28 @@ class Holding:
     account: Account
     arrivals: int
     heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The sums over the other accounts of a room: all of them, and those of kiosks in reach."""
+
+    held: int
+    forced: int
+    balance: int
+    balance_in_reach: int
+    arrivals_in_reach: int
+    in_reach: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeats:
+    """All that is known of a room's seats: the server's recount and closed stays, one account, and the others."""
+
+    recount: int
+    closed: int
+    mine: Holding | None
+    others: Others
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +96,41 @@ _advance = (
     .where(incarnation.c.device == _p("device"), incarnation.c.incarnation == _p("incarnation"))
     .values(have_seq=_p("have_seq"), head=_p("head"), said_seq=_p("said_seq"), heard=_p("heard"))
 )
-_book = select(book.c.recount, book.c.closed).where(book.c.room == _p("room")).with_for_update()
+_lock = select(book.c.room).where(book.c.room == _p("room")).with_for_update()
 _credit = update(book).where(book.c.room == _p("room")).values(closed=book.c.closed + literal_column("1"))
-_holdings = select(
-    account.c.device,
-    account.c.incarnation,
-    account.c.era,
-    account.c.granted,
-    account.c.returned,
-    account.c.entries,
-    account.c.exits,
-    account.c.forced,
-    account.c.arrivals,
-    account.c.heard,
-).where(account.c.room == _p("room"))
+_zero: Any = literal_column("0")
+_is_mine = (account.c.device == _p("device")) & (account.c.incarnation == _p("incarnation"))
+_balance = account.c.granted - account.c.returned - account.c.entries + account.c.exits
+_in_reach = account.c.heard >= _p("floor")
+
+
+def _of_mine(column: Any) -> Any:
+    return func.max(case((_is_mine, column)))
+
+
+def _of_others(value: Any) -> Any:
+    return func.coalesce(func.sum(case((_is_mine, _zero), else_=value)), _zero)
+
+
+# One statement for the whole room: a kiosk's own counters and the sums over all others, whatever their number.
+_room = (
+    select(
+        book.c.recount,
+        book.c.closed,
+        *(_of_mine(account.c[name]) for name in ("granted", "returned", "entries", "exits", "forced")),
+        _of_mine(account.c.arrivals),
+        _of_mine(account.c.heard),
+        _of_others(account.c.granted - account.c.returned),
+        _of_others(account.c.forced),
+        _of_others(_balance),
+        _of_others(case((_in_reach, _balance), else_=_zero)),
+        _of_others(case((_in_reach, account.c.arrivals), else_=_zero)),
+        _of_others(case((_in_reach, literal_column("1")), else_=_zero)),
+    )
+    .select_from(book.outerjoin(account, account.c.room == book.c.room))
+    .where(book.c.room == _p("room"))
+    .group_by(book.c.room, book.c.recount, book.c.closed)
+)
 _open_account = insert(account).values({column.name: _p(column.name) for column in account.c})
 _save_account = (
     update(account)
@@ -152,21 +195,20 @@ def advance(connection: Connection, device: str, number: int, chain: tuple[int, 
     execute(connection, _advance, _named(values | {"said_seq": said_seq, "heard": now}))
 
 
-def book_of(connection: Connection, room: str, capacity: int) -> RoomBook:
-    """Locks and reads the server's side of the room's seats, under the capacity given."""
-    recount, closed = execute(connection, _book, {"p_room": room}).fetchone()
-    return RoomBook(capacity, recount, closed)
-
-
 def credit_closed(connection: Connection, room: str) -> None:
     """D += 1: a stay that the server closed gives its seat back (S2)."""
     execute(connection, _credit, {"p_room": room})
 
 
-def holdings(connection: Connection, room: str) -> list[Holding]:
-    """Every account in the room, of every incarnation that ever had one."""
-    rows = execute(connection, _holdings, {"p_room": room}).fetchall()
-    return [Holding(row[0], row[1], Account(*row[2:8]), row[8], row[9]) for row in rows]
+def seats_in(connection: Connection, mine: tuple[str, int, str], era: int, floor: int) -> RoomSeats:
+    """Locks and reads the seats of a room, as seen by (device, incarnation, room); in reach: heard since ``floor``."""
+    device, number, room = mine
+    if connection.dialect.name != "sqlite":  # there the writer is alone anyway
+        execute(connection, _lock, {"p_room": room})
+    key = {"p_device": device, "p_incarnation": number, "p_room": room, "p_floor": floor}
+    row = execute(connection, _room, key).fetchone()
+    held = None if row[2] is None else Holding(device, number, Account(era, *row[2:7]), row[7], row[8])
+    return RoomSeats(row[0], row[1], held, Others(*map(int, row[9:])))
 
 
 def save_account(connection: Connection, room: str, held: Holding, *, new: bool) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 
@@ -32,9 +33,23 @@ class Parts:
     clock: Callable[[], datetime]
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Cookies are for pages: the kiosks' messages are signed, and reading a cookie that is not there takes time."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session in the cookie; an empty one for the API."""
+        return self.session_class() if request.path.startswith("/api/") else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Writes the cookie if the session was touched."""
+        if session.accessed or session.modified:
+            super().save_session(app, session, response)
+
+
 def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: bool = False) -> Flask:
     """The whole server as a WSGI application over an open store that holds an event."""
     app = Flask(__name__)
+    app.session_interface = PageSessions()
     current = Current(store, clock)
     event = current.get().event
     hub = Hub()

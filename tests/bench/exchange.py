@@ -52,7 +52,7 @@ def run(folder: Path, clients: int, each: int, rounds: int) -> None:
     url = f"sqlite:///{folder / 'threshold.db'}"
     migrate(url)
     with transaction(url) as connection:
-        world = make_world(connection, utc_now(), people=3000, hall=200_000, kiosks=[])
+        world = make_world(connection, utc_now(), people=min(20_000, clients * each * rounds), hall=200_000, kiosks=[])
         kiosks = [_kiosk(connection, world, number) for number in range(clients)]
     noop = _gunicorn("tests.bench.noop:app", 18_181)
     (folder / "server.toml").write_text(f'data = "{folder}"\nbind = "127.0.0.1:18180"\n')
@@ -91,7 +91,7 @@ def _plan(kiosks: Sequence[PaperKiosk], world: World, each: int, number: int) ->
     for which, kiosk in enumerate(kiosks):
         work: list[Request] = []
         for step in range(each):
-            badge = ids[(which * 97 + step * len(kiosks) + number * 13) % len(ids)]
+            badge = ids[(which + (step + number * each) * len(kiosks)) % len(ids)]
             kiosk.pass_through(Kind.ENTRY, badge, utc_now())
             body, headers = kiosk.seal(kiosk.letter())
             work.append((wire.PATH, body, headers))
