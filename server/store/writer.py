@@ -52,7 +52,7 @@ class Writer:
         """What ``work`` returned, after it was committed. Raises what it raised, with nothing of it written;
         DiskError if the commit itself failed."""
         job = _Job(work)
-        self._jobs.put(job)  # type: ignore[arg-type]  # the queue does not care what a job returns
+        self._jobs.put(job)
         job.done.acquire()
         if job.error is not None:
             raise job.error

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import Flask, Request, Response
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Response
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 
@@ -33,23 +32,9 @@ class Parts:
     clock: Callable[[], datetime]
 
 
-class PageSessions(SecureCookieSessionInterface):
-    """Cookies are for pages: the kiosks' messages are signed, and reading a cookie that is not there takes time."""
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """The session in the cookie; an empty one for the API."""
-        return self.session_class() if request.path.startswith("/api/") else super().open_session(app, request)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Writes the cookie if the session was touched."""
-        if session.accessed or session.modified:
-            super().save_session(app, session, response)
-
-
 def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: bool = False) -> Flask:
     """The whole server as a WSGI application over an open store that holds an event."""
     app = Flask(__name__)
-    app.session_interface = PageSessions()
     current = Current(store, clock)
     event = current.get().event
     hub = Hub()
@@ -66,7 +51,7 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
         PERMANENT_SESSION_LIFETIME=timedelta(hours=14),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    csrf = CSRFProtect(app)
+    CSRFProtect(app)
     logins = LoginManager(app)
     logins.login_view = "sign_in.sign_in"
     logins.login_message = None
@@ -77,13 +62,12 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
             user = users.find(connection, int(number))
         return None if user is None else SignedIn(user)
 
-    kiosk_lane = kiosks.blueprint(parts)
-    csrf.exempt(kiosk_lane)  # its messages are signed; no cookie is looked at
-    for part in (kiosk_lane, security.blueprint(parts), organisers.blueprint(parts), sign_in.blueprint(parts)):
+    for part in (security.blueprint(parts), organisers.blueprint(parts), sign_in.blueprint(parts)):
         app.register_blueprint(part)
     errors.register(app)
     app.context_processor(lambda: {"event_name": event.name, "user": _user()})
     app.after_request(_guard)
+    app.wsgi_app = kiosks.Endpoint(kiosks.Lanes(parts), app.wsgi_app)  # type: ignore[method-assign]  # as Flask's manual does
     return app
 
 
