@@ -230,21 +230,25 @@ def decode_enrolment(body: bytes) -> Enrolment:
 
 
 def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """A message of another version is told apart from a malformed one: the cure is another."""
     try:
-        return decoder.decode(body)
+        message = decoder.decode(body)
+        version = message.v
     except msgspec.MsgspecError as error:
-        raise BadMessage(_explain(body, error)) from error
-
-
-def _explain(body: bytes, error: msgspec.MsgspecError) -> str:
-    """A message of a later version is told apart from a malformed one: the cure is another."""
-    try:
-        version = _version.decode(body).v
-    except msgspec.MsgspecError:
-        return f"not a message: {error}"
+        version = _version_of(body)
+        if version == VERSION:
+            raise BadMessage(f"not a message: {error}") from error
     if version != VERSION:
-        return f"a message of version {version}; this side speaks version {VERSION}: update the older side"
-    return f"not a message: {error}"
+        raise BadMessage(f"a message of version {version}; this side speaks version {VERSION}: update the older side")
+    return message
+
+
+def _version_of(body: bytes) -> int:
+    """The version that a message which cannot be read says to have; ours if it says none."""
+    try:
+        return _version.decode(body).v
+    except msgspec.MsgspecError:
+        return VERSION
 
 
 def sign(context: bytes, body: bytes, key: Ed25519PrivateKey) -> str:
