@@ -57,7 +57,7 @@ class View:
         with self._store.read() as connection:
             seen: dict[str, Any] = board(connection, self._current.get(), now)
             lately = select(passage.c.kind, func.sum(passage.c.count)).where(passage.c.at > to_ms(now) - MINUTE_MS)
-            seen["lately"] = dict(connection.execute(lately.group_by(passage.c.kind)).tuples().all())
+            seen["lately"] = dict(connection.execute(lately.group_by(passage.c.kind)).all())
             seen["passages"] = connection.execute(select(func.count()).select_from(passage)).scalar_one()
         return seen
 

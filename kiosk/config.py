@@ -11,6 +11,8 @@ from admission import wire
 from admission.errors import BadMessage, ConfigError
 from admission.wire import Enrolment
 
+HIGHEST_PORT = 65535
+
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``camera``: a device number, a video, a directory of images or a stream (see kiosk.camera); ``screen``: host
@@ -26,7 +28,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def screen_address(self) -> tuple[str, int]:
         """Host and port. Raises ConfigError."""
         host, _, port = self.screen.rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not port.isascii() or not port.isdigit() or int(port) > HIGHEST_PORT:
             raise ConfigError(f"screen = {self.screen!r}: write host:port, like 127.0.0.1:8090")
         return host, int(port)
 

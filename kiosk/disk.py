@@ -26,17 +26,17 @@ class Disk:
     def __init__(self, path: Path, new_incarnation: int) -> None:
         """Opens the store, or begins one under ``new_incarnation``. A damaged file is kept aside, never deleted.
 
-        Raises DiskError if the folder cannot be written.
+        Raises DiskError if the folder cannot be written, or another process holds the store.
         """
         self._lock = threading.RLock()
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = self._open()
-        except sqlite3.DatabaseError as error:
-            log.error("the store is damaged: %s", error)
-            self.put_aside("damaged")
-            self._connection = self._open()
+            self._connection = self._open_sound()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise DiskError(f"{path} is in use; is another kiosk process running?") from error
+            raise DiskError(f"cannot open {path}: {error}") from error
         except OSError as error:
             raise DiskError(f"cannot write to {path.parent}: {error.strerror}") from error
         self.incarnation = int(self.fact("incarnation") or 0)
@@ -96,22 +96,26 @@ class Disk:
         with suppress(sqlite3.Error):
             self._connection.execute("ROLLBACK")
 
+    def _open_sound(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.OperationalError:  # locked, full or read-only: says nothing against what the file holds
+            raise
+        except sqlite3.DatabaseError as error:
+            log.error("the store is damaged: %s", error)
+            self.put_aside("damaged")
+            return self._open()
+
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        # Before the first look into the file: the WAL index then lies in memory, and no second process gets in.
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
         try:
-            connection.execute("BEGIN EXCLUSIVE")
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+            _claim(connection)
+            if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("quick_check failed")
+            _make_tables(connection)
+        except BaseException:
             connection.close()
-            raise DiskError(f"{self._path} is in use; is another kiosk process running?") from error
-        if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            connection.close()
-            raise sqlite3.DatabaseError("quick_check failed")
-        _make_tables(connection)
+            raise
         return connection
 
     def put_aside(self, why: str) -> None:
@@ -126,6 +130,15 @@ class Disk:
         for suffix in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 Path(f"{self._path}{suffix}").rename(f"{aside}{suffix}")
+
+
+def _claim(connection: sqlite3.Connection) -> None:
+    # Before the first look into the file: the WAL index then lies in memory, and no second process gets in.
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("COMMIT")
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:

@@ -23,6 +23,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self._runs: dict[tuple[int, Why], _Run] = {}
+        self._ended: list[tuple[int, Why, str, int]] = []
 
     def note(self, badge: int, why: Why, session: str, at_ms: int) -> bool:
         """True if this refusal is to be written now; otherwise it is counted."""
@@ -30,11 +31,19 @@ class Refusals:
         if run is not None and at_ms - run.began < MINUTE_MS:
             run.more += 1
             return False
+        self._end(badge, why)
         self._runs[(badge, why)] = _Run(at_ms, session)
         return True
 
     def due(self, at_ms: int) -> list[tuple[int, Why, str, int]]:
         """(badge, reason, session, count) of the runs whose minute is over and that are to be written as a count."""
         over = [key for key, run in self._runs.items() if at_ms - run.began >= MINUTE_MS]
-        ended = [(key, self._runs.pop(key)) for key in over]
-        return [(badge, why, run.session, run.more) for (badge, why), run in ended if run.more]
+        for badge, why in over:
+            self._end(badge, why)
+        ended, self._ended = self._ended, []
+        return ended
+
+    def _end(self, badge: int, why: Why) -> None:
+        run = self._runs.pop((badge, why), None)
+        if run is not None and run.more:
+            self._ended.append((badge, why, run.session, run.more))

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from admission import bitmap, record, seats
 from admission.badge import EventKeys
+from admission.errors import BadMessage
 from admission.record import Record
 from admission.rules import Listing
 from admission.seats import Account
@@ -70,18 +71,22 @@ class Standing:
         self._load()
 
     def learn_programme(self, news: ProgrammeNews) -> None:
-        """Takes a new programme, and the gate that this kiosk stands at."""
+        """Takes a new programme, and the gate that this kiosk stands at. Raises BadMessage for a key that is none,
+        and then nothing was taken."""
+        site = _site(news)
         moved = self.site is not None and self.site.gate.id != news.gate
-        cursors = Cursors() if moved else self.cursors
+        held = Cursors() if moved else self.cursors
+        cursors = Cursors(news.programme.version, held.badges, held.presence)
         with self._disk.transaction():
             self._disk.set_fact("programme", msgspec.json.encode(news).decode())
-            self._keep(Cursors(news.programme.version, cursors.badges, cursors.presence))
-        self.site = _site(news)
+            self._keep(cursors)
+        self.site, self.cursors = site, cursors
 
     def learn_badges(self, news: BadgeNews) -> None:
         """Takes changes to badges. Raises BadMessage for damaged bitmaps, and then nothing was taken."""
         lists = _Lists(news.highest, news.revoked, news.lists)
         unpacked = _unpack(lists)
+        cursors = Cursors(self.cursors.programme, news.upto, self.cursors.presence)
         with self._disk.transaction() as connection:
             if news.whole:
                 connection.execute("DELETE FROM record")
@@ -89,7 +94,8 @@ class Standing:
             connection.execute("DELETE FROM replaced")
             connection.executemany("INSERT INTO replaced (old, new) VALUES (?, ?)", news.replaced)
             self._disk.set_fact("lists", msgspec.json.encode(lists).decode())
-            self._keep(Cursors(self.cursors.programme, news.upto, self.cursors.presence))
+            self._keep(cursors)
+        self.cursors = cursors
         self._replaced = dict(news.replaced)
         self._highest, self._revoked, self._lists = unpacked
 
@@ -168,7 +174,6 @@ class Standing:
 
     def _keep(self, cursors: Cursors) -> None:
         self._disk.set_fact("cursors", msgspec.json.encode(Cursors(cursors.programme, cursors.badges)).decode())
-        self.cursors = cursors
 
     def _load(self) -> None:
         programme, lists, cursors = (self._disk.fact(name) for name in ("programme", "lists", "cursors"))
@@ -204,5 +209,8 @@ def _site(news: ProgrammeNews) -> Site | None:
     if gate is None or room is None:
         return None
     ring = news.keyring
-    keys = {key.id: Ed25519PublicKey.from_public_bytes(key.public) for key in ring.keys}
+    try:
+        keys = {key.id: Ed25519PublicKey.from_public_bytes(key.public) for key in ring.keys}
+    except ValueError as error:
+        raise BadMessage(f"a key that is none: {error}") from error
     return Site(news.programme, EventKeys(ring.event, ring.epoch, keys), gate, room)

@@ -43,9 +43,7 @@ def issue(connection: Connection, whose: Selection, now: datetime, random: Rando
     Raises ConfigError if a reference is not known.
     """
     people = _people(connection, whose.refs)
-    live = dict(
-        connection.execute(select(_badge.c.person, _badge.c.serial).where(_badge.c.revoked.is_(None))).tuples().all()
-    )
+    live = dict(connection.execute(select(_badge.c.person, _badge.c.serial).where(_badge.c.revoked.is_(None))).all())
     people = [one for one in people if whose.reprint or one.id not in live]
     if not people:
         return []

@@ -118,6 +118,7 @@ class Desk:
             self._quarantine(message, link.have_seq, raw, str(error))
             return QUARANTINED
         at, uncertainty = self._place(message, passage)
+        passages.lock_holder(self._connection, passage.badge)
         holder = passages.holder_of(self._connection, passage.badge)
         verdict = self._judge(passage, holder, at)
         values = {

@@ -121,8 +121,8 @@ def export(connection: Connection, filters: Filters, zone: ZoneInfo) -> Iterator
 
 def choices(connection: Connection) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer."""
-    sessions = connection.execute(select(session.c.id, session.c.title).order_by(session.c.starts)).tuples().all()
-    gates = connection.execute(select(gate.c.id, gate.c.name).order_by(gate.c.name)).tuples().all()
+    sessions = connection.execute(select(session.c.id, session.c.title).order_by(session.c.starts)).all()
+    gates = connection.execute(select(gate.c.id, gate.c.name).order_by(gate.c.name)).all()
     return {"sessions": list(sessions), "gates": list(gates), "verdicts": list(VERDICTS)}
 
 

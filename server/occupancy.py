@@ -44,14 +44,14 @@ def board(connection: Connection, picture: Picture, now: datetime) -> dict[str, 
 def inside(connection: Connection) -> dict[str, int]:
     """Bodies inside each room that has any."""
     query = select(stay.c.room, func.count()).where(stay.c.closed.is_(None)).group_by(stay.c.room)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _moves(connection: Connection, now: datetime) -> Moves:
     attending = select(stay.c.session, func.count(stay.c.holder.distinct())).where(stay.c.opened.is_not(None))
     return Moves(
         inside=inside(connection),
-        attending=dict(connection.execute(attending.group_by(stay.c.session)).tuples().all()),
+        attending=dict(connection.execute(attending.group_by(stay.c.session)).all()),
         came=_by_minute(connection, stay.c.opened, now),
         went=_by_minute(connection, stay.c.closed, now),
     )

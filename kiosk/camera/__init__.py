@@ -43,7 +43,7 @@ def open_camera(source: str, wait: Wait) -> Frames:
     """
     from kiosk.camera import opencv, replay  # both import from here
 
-    if source.isdigit():
+    if source.isascii() and source.isdigit():
         return opencv.device(int(source))
     path = Path(source)
     if path.is_dir():

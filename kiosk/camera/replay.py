@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +13,7 @@ from kiosk.camera import CameraAway, Frame, Frames, Wait
 PACE_S = 0.1
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 LARGEST = 8192
+SUBSAMPLED = (b"420", b"420jpeg", b"420mpeg2", b"420paldv")
 
 
 def images(folder: Path, wait: Wait) -> Frames:
@@ -21,12 +21,24 @@ def images(folder: Path, wait: Wait) -> Frames:
 
     Raises CameraAway after the last.
     """
-    for path in sorted(folder.iterdir()):
-        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.suffix.lower() in IMAGES else None
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+    except OSError as error:
+        raise CameraAway(f"the folder {folder.name} cannot be read: {error.strerror}") from error
+    for path in paths:
+        image = _image(path)
         if image is not None:
-            yield image.astype(np.uint8, copy=False)
+            yield image
             wait(PACE_S)
     raise CameraAway(f"the last image of {folder.name} was shown")
+
+
+def _image(path: Path) -> Frame | None:
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # says to be larger than OpenCV takes
+        return None
+    return None if image is None else image.astype(np.uint8, copy=False)
 
 
 def y4m(path: Path) -> Frames:
@@ -47,18 +59,20 @@ def y4m(path: Path) -> Frames:
 
 
 def _header(line: bytes) -> tuple[int, int, int]:
-    found = re.match(rb"YUV4MPEG2(?: W(\d+)| H(\d+)| C(\w+)| [A-VX-Z]\S*)*\n", line)
-    if found is None:
+    magic, *fields = line.split(b" ") if line.endswith(b"\n") else [line]
+    given = {field[:1]: field[1:].rstrip(b"\n") for field in fields}
+    width, height = (int(text) if text.isdigit() else 0 for text in (given.get(b"W", b""), given.get(b"H", b"")))
+    if magic != b"YUV4MPEG2" or not fields:
         raise CameraAway("the stream is not YUV4MPEG2")
-    width, height, colours = int(found[1] or 0), int(found[2] or 0), found[3] or b"420"
     if not 0 < width <= LARGEST or not 0 < height <= LARGEST:
         raise CameraAway(f"the stream's frames of {width}x{height} cannot be")
     half = ((width + 1) // 2) * ((height + 1) // 2)
-    sizes = {b"mono": 0, b"420": 2 * half, b"422": 2 * ((width + 1) // 2) * height, b"444": 2 * width * height}
-    known = next((size for name, size in sizes.items() if colours.startswith(name)), None)
-    if known is None:
+    sizes = {b"mono": 0, b"422": 2 * ((width + 1) // 2) * height, b"444": 2 * width * height}
+    sizes |= dict.fromkeys(SUBSAMPLED, 2 * half)
+    colours = given.get(b"C", b"420")
+    if colours not in sizes:  # deeper ones, like 420p10, take two bytes for each point of luma
         raise CameraAway(f"the stream's colours {colours.decode(errors='replace')} are not known")
-    return width, height, known
+    return width, height, sizes[colours]
 
 
 def _luma(stream: BinaryIO, width: int, height: int) -> Frame:

@@ -48,7 +48,10 @@ class Screen:
         """What the page shows now."""
         with self._moved:
             shown, status = self._shown, self._status
+        gate, room = self._place()  # not known before the first news from the server
         return {
+            "gate": gate,
+            "room": room,
             "state": shown.state,
             "key": shown.key,
             "title": shown.title,
@@ -68,8 +71,7 @@ class Screen:
 
         @app.get("/")
         def page() -> str:
-            gate, room = self._place()
-            return render_template("face.html", gate=gate, room=room, face=self.state())
+            return render_template("face.html", face=self.state())
 
         @app.get("/events")
         def events() -> Response:

@@ -155,6 +155,12 @@ _holder = (
     .where(badge.c.id == _p("badge"))
     .order_by(stay.c.id)
 )
+# Two nodes must not pair the same holder's entries and exits at once; a person may have several badges.
+_lock_holder = select(
+    func.pg_advisory_xact_lock(
+        func.coalesce(select(badge.c.person).where(badge.c.id == _p("badge")).scalar_subquery(), _p("stranger"))
+    )
+)
 _strangers_stays = (
     select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate)
     .where(stay.c.holder == _p("holder"), stay.c.closed.is_(None) | stay.c.opened.is_(None))
@@ -243,6 +249,12 @@ def put_in_quarantine(connection: Connection, values: dict[str, Any]) -> bool:
         return False
     execute(connection, _quarantine, _named(values))
     return True
+
+
+def lock_holder(connection: Connection, number: int) -> None:
+    """Keeps other transactions from changing the stays of the badge's holder until this one ends."""
+    if connection.dialect.name != "sqlite":  # there the writer is alone anyway
+        execute(connection, _lock_holder, {"p_badge": number, "p_stranger": -(number >> 32)})
 
 
 def holder_of(connection: Connection, number: int) -> Holder:

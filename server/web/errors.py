@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 SAYS = {
     400: ("This cannot be", "The request was not understood.", "Go back, correct it and try again."),
     403: ("Not for this role", "Your role does not open this page.", "Sign in as somebody else, or ask an admin."),
-    404: ("Nothing here", "There is no such page.", "Check the address, or start from the board."),
+    404: ("Nothing here", "There is no such page.", "Check the address, or begin at the start."),
     405: ("Not like this", "The page cannot be used in this way.", "Go back and use the buttons of the page."),
     413: ("Too large", "What was sent is too large.", "Send less at a time."),
     429: ("Too many", "Too many are connected at this moment.", "Wait a few seconds and try again."),

@@ -131,7 +131,9 @@ def _print_read(ours: Account, bare: Account, shown: Counter[Look]) -> None:
     print(f"  {'share':27} {mine / count:6.0%} {theirs / count:8.0%}")
     late = [ours.first[text] - bare.first[text] for text in ours.first.keys() & bare.first.keys()]
     if late:
-        print(f"\nfirst read later than by pyzbar: by {statistics.fmean(late):.2f} frames on average, {max(late)} at most")
+        print(
+            f"\nfirst read later than by pyzbar: by {statistics.fmean(late):.2f} frames on average, {max(late)} at most"
+        )
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ function show(face) {
 }
 
 function report(face) {
+  for (const part of ["gate", "room"]) say(part, face[part]);
+  if (face.gate) document.title = face.gate;
   footer.dataset.link = face.link;
   say("trouble", face.trouble);
   say("queue", String(face.queue)).parentElement.hidden = face.queue === 0;

@@ -1,0 +1,131 @@
+"""A stop watch for one presentation, and the kiosk's parts with it around them.
+
+Knows nothing of frames, films or processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from admission.badge import Badge
+from admission.wire import Whereabouts
+from kiosk.doorkeeper import Decision, Doorkeeper
+from kiosk.face import Shown, Status
+from kiosk.reader import Frame, Reading, ZbarReader
+from kiosk.standing import Site
+from kiosk.uplink import Uplink
+
+READING, ASKING, DECIDING, REST = "reading", "asking", "deciding and committing", "all the rest"
+PARTS = (READING, ASKING, DECIDING, REST)
+
+
+class Watch:
+    """Runs from ``begin`` to the welcome; keeps each presentation's time, in all and by part."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._parts: dict[str, float] | None = None
+        self._kept: list[tuple[float, dict[str, float]]] = []
+
+    def begin(self) -> None:
+        """The first readable frame is handed over now."""
+        self._parts = dict.fromkeys(PARTS, 0.0)
+        self._began = time.perf_counter()
+
+    def stop(self) -> None:
+        """The welcome is shown now; a watch that does not run stays as it is."""
+        if self._parts is not None:
+            total = (time.perf_counter() - self._began) * 1000
+            self._parts[REST] = total - sum(self._parts.values())
+            self._kept.append((total, self._parts))
+            self._parts = None
+
+    def clear(self) -> None:
+        """Forgets what was kept."""
+        self._kept.clear()
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Counts the block's time as a part's."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            if self._parts is not None:
+                self._parts[name] += (time.perf_counter() - began) * 1000
+
+    def totals(self) -> list[float]:
+        """Milliseconds of every presentation that ended in a welcome."""
+        return [total for total, _ in self._kept]
+
+    def of(self, part: str) -> list[float]:
+        """Milliseconds of one part in each of them."""
+        return [parts[part] for _, parts in self._kept]
+
+
+class RecordingFace:
+    """Stops the watch at a welcome."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def show(self, shown: Shown) -> None:
+        """See Face."""
+        if shown.state == "welcome":
+            self._watch.stop()
+
+    def report(self, status: Status) -> None:
+        """See Face."""
+
+
+class TimedReader:
+    """The kiosk's reader."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._reader = ZbarReader()
+        self._watch = watch
+
+    def read(self, frame: Frame) -> list[Reading]:
+        """See Reader."""
+        with self._watch.part(READING):
+            return self._reader.read(frame)
+
+
+class TimedLine:
+    """The kiosk's uplink."""
+
+    def __init__(self, uplink: Uplink, watch: Watch) -> None:
+        self._uplink = uplink
+        self._watch = watch
+
+    @property
+    def up(self) -> bool:
+        """See Line."""
+        return self._uplink.up
+
+    @property
+    def trouble(self) -> str:
+        """See Line."""
+        return self._uplink.trouble
+
+    def ask(self, badge: int, room: str) -> Whereabouts | None:
+        """See Line."""
+        with self._watch.part(ASKING):
+            return self._uplink.ask(badge, room)
+
+    def flush(self) -> None:
+        """See Line."""
+        self._uplink.flush()
+
+
+class TimedDoorkeeper(Doorkeeper):
+    """The kiosk's doorkeeper; its watch is set after it was made."""
+
+    watch: Watch
+
+    def judge(self, badge: Badge, site: Site, word: Whereabouts | None, *, link_up: bool) -> Decision:
+        """See Doorkeeper."""
+        with self.watch.part(DECIDING):
+            return super().judge(badge, site, word, link_up=link_up)
