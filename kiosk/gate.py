@@ -157,7 +157,10 @@ class Gate:
         detail = session.title if session is not None and kind is Kind.ENTRY else ""
         shown = self._show(Shown(state, state, record.name if record is not None else "", detail))
         self._parts.line.flush()
-        self._parts.journal.mark_shown(seq)
+        try:
+            self._parts.journal.mark_shown(seq)
+        except DiskError as error:  # the passage itself is safe; at worst it is shown once more
+            self._trouble = str(error)
         return shown
 
     def _earlier(self, visit: Visit, text: str, site: Site) -> Shown | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from admission.venue import CATEGORIES, Direction, Exits
@@ -28,10 +28,16 @@ def check(sheets: Sheets, known: Known, broken: Collection[str]) -> list[Problem
     """All that is wrong between rows. References into a ``broken`` file are not judged: its own problems say enough."""
     names = {kind: _names(sheets, known, kind) for kind in _KEY}
     problems = [*_repeats(sheets), *_dangling(sheets, names, broken), *_who(sheets, names["categories"], broken)]
-    problems += [*_times(sheets), *_tree(sheets, known), *_two_way(sheets, known)]
+    problems += [*_times(sheets), *_tree(sheets, known), *_two_way(sheets, known), *_newly_trusted(sheets, known)]
     if len(names["categories"]) > CATEGORIES:
         problems.append(Problem("categories.csv", 0, "", f"makes {len(names['categories'])}; at most {CATEGORIES} fit"))
     return problems
+
+
+def broken(problems: Sequence[Problem]) -> set[str]:
+    """The kinds of which rows may be missing: a header, the file as a whole or a key could not be read."""
+    kinds = [(problem.file.removesuffix(".csv"), problem) for problem in problems]
+    return {kind for kind, problem in kinds if problem.line < 2 or problem.column in ("", _KEY.get(kind))}
 
 
 def _names(sheets: Sheets, known: Known, kind: str) -> set[str]:
@@ -110,3 +116,14 @@ def _two_way(sheets: Sheets, known: Known) -> Iterator[Problem]:
         if both and exits.get(row.values.get("room", "")) == Exits.TRUSTED:
             what = "leads both ways into a room whose exits are trusted; make the room's exits matched or none"
             yield Problem("gates.csv", row.line, "direction", what)
+
+
+def _newly_trusted(sheets: Sheets, known: Known) -> Iterator[Problem]:
+    """The same from the other side: a room whose exits become trusted, with a two-way gate known from before."""
+    renewed = {row.values.get("gate") for row in sheets.get("gates", [])}
+    kept = [gate for name, gate in known["gates"].items() if name not in renewed]
+    two_way = {gate["room"]: gate["id"] for gate in kept if gate["direction"] == Direction.BOTH}
+    for row in sheets.get("rooms", []):
+        if row.values.get("exits") == Exits.TRUSTED and row.values.get("room") in two_way:
+            what = f"cannot be trusted: gate {two_way[row.values['room']]!r} leads both ways; write matched or none"
+            yield Problem("rooms.csv", row.line, "exits", what)

@@ -14,6 +14,9 @@ from server.sheet import Column
 FILES = ("categories", "rooms", "gates", "sessions", "people", "rights")
 EVERYONE = "everyone"
 INVITED = "invited"
+YEARS = range(2000, 3000)
+LONGEST_TAG = 35  # RFC 5646, section 4.4.1
+_STROKES = str.maketrans("đħłøŧı", "dhloti")  # letters that Unicode does not take apart
 
 
 def columns(zone: ZoneInfo) -> Mapping[str, tuple[Column, ...]]:
@@ -72,8 +75,8 @@ def columns(zone: ZoneInfo) -> Mapping[str, tuple[Column, ...]]:
 
 def search_text(*parts: str) -> str:
     """What a search looks through: case folded, without diacritics, in one line."""
-    text = unicodedata.normalize("NFKD", " ".join(parts).casefold())
-    return "".join(character for character in text if not unicodedata.combining(character))
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", " ".join(parts)).casefold())
+    return "".join(character for character in text if not unicodedata.combining(character)).translate(_STROKES)
 
 
 def slug(cell: str) -> str:
@@ -131,26 +134,31 @@ def _moment(zone: ZoneInfo) -> Callable[[str], datetime]:
             raise ValueError(f"{cell!r} is no date and time; write it like 2026-11-23 09:30") from error
         if len(cell) < len("2026-11-23 09:30"):
             raise ValueError(f"{cell!r} has no time; write it like 2026-11-23 09:30")
+        if instant.year not in YEARS:
+            raise ValueError(f"{cell!r} is in the year {instant.year}; correct the year")
         return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
 
     return parse
 
 
 def _words(cell: str) -> tuple[str, ...]:
-    return tuple(slug(word) for word in re.split(r"[\s,|]+", cell) if word)
+    words = tuple(slug(word) for word in re.split(r"[\s,|]+", cell) if word)
+    if not words:
+        raise ValueError(f"is empty; write categories, or {EVERYONE!r}, or {INVITED!r}")
+    return words
 
 
 def _zones(cell: str) -> int:
     mask = 0
     for word in re.split(r"[\s,|]+", cell):
-        if word and (not word.isascii() or not word.isdigit() or not 1 <= int(word) <= ZONES):
+        if word and (not re.fullmatch(r"[0-9]{1,2}", word) or not 1 <= int(word) <= ZONES):
             raise ValueError(f"{word!r} is no zone; zones are numbers from 1 to {ZONES}, with spaces between")
         mask |= 1 << int(word) - 1 if word else 0
     return mask
 
 
 def _language(cell: str) -> str:
-    if cell and not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", cell):
+    if cell and (len(cell) > LONGEST_TAG or not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", cell)):
         raise ValueError(f"{cell!r} is no language tag; write one like en, fr or zh-Hant (BCP 47)")
     return cell
 

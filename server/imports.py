@@ -17,7 +17,7 @@ from admission.errors import ConfigError
 from admission.venue import CATEGORIES, default_reserve
 from server import badges, columns, event
 from server.badges import Random
-from server.checks import check
+from server.checks import broken, check
 from server.columns import EVERYONE, FILES, INVITED, search_text
 from server.sheet import Problem, Row, read
 from server.store import schema, versions
@@ -66,7 +66,7 @@ def run(connection: Connection, files: Mapping[str, bytes], random: Random) -> I
             sheets[kind], found = read(f"{kind}.csv", files[kind], kinds[kind])
             problems += found
     known = {kind: _known(connection, kind) for kind in FILES}
-    problems += check(sheets, known, broken={problem.file.removesuffix(".csv") for problem in problems})
+    problems += check(sheets, known, broken(problems))
     if problems:
         order = [f"{kind}.csv" for kind in FILES]
         raise ImportRefused(sorted(problems, key=lambda p: (order.index(p.file), p.line)))

@@ -32,15 +32,21 @@ class Parts:
     clock: Callable[[], datetime]
 
 
-def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: bool = False) -> Flask:
-    """The whole server as a WSGI application over an open store that holds an event."""
-    app = Flask(__name__)
+def create_parts(store: Store, clock: Callable[[], datetime]) -> Parts:
+    """The parts over an open store that holds an event. Raises ConfigError if it holds none."""
     current = Current(store, clock)
-    event = current.get().event
+    current.get()
     hub = Hub()
     if isinstance(store, PostgresStore):
         hub.carrier = PostgresCarrier(store.plain_url, hub)
-    parts = Parts(store, current, hub, Boards(store, current, hub, clock), clock)
+    return Parts(store, current, hub, Boards(store, current, hub, clock), clock)
+
+
+def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: bool = False) -> Flask:
+    """The whole server as a WSGI application over an open store that holds an event."""
+    app = Flask(__name__)
+    parts = create_parts(store, clock)
+    event = parts.current.get().event
     app.config.update(
         SECRET_KEY=event.cookie_secret,
         MAX_CONTENT_LENGTH=1_000_000,

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_MS = 5000
 MAX_HELD = 100
+LOOK_S = 1.0
 _DEVICE = f"HTTP_{wire.DEVICE_HEADER.upper().replace('-', '_')}"
 _SIGNATURE = f"HTTP_{wire.SIGNATURE_HEADER.upper().replace('-', '_')}"
 
@@ -69,8 +70,8 @@ class Lanes:
             self._parts.hub.tell(ROOMS)
         parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
         if message.lane is Lane.NEWS and message.cursors is not None:
-            if message.wait_ms and self._up_to_date(message, picture):
-                self._hold(message.wait_ms, seen)
+            if message.wait_ms:
+                self._hold(message, seen)
             picture = self._parts.current.get()
             parts = self._news(message, message.cursors, picture)
         programme, badges, presence = parts
@@ -101,15 +102,20 @@ class Lanes:
             word = wire.Whereabouts(word.ask, word.revoked, word.inside, word.sure, claimed=True)
         return _Found(outcome, word)
 
-    def _up_to_date(self, message: Exchange, picture: Picture) -> bool:
-        held = message.cursors or Cursors()
+    def _up_to_date(self, message: Exchange) -> bool:
+        held, picture = message.cursors or Cursors(), self._parts.current.get()
         return held.programme == picture.programme.version and held.badges == picture.badges_version
 
-    def _hold(self, wait_ms: int, seen: int) -> None:
+    def _hold(self, message: Exchange, seen: int) -> None:
+        """Waits for news. What a command of an admin changed is not told to the hub: looks once a second, too."""
         if not self._room_to_hold.acquire(blocking=False):
             return
+        left = min(message.wait_ms, LONGEST_WAIT_MS) / 1000
         try:
-            self._parts.hub.wait(NEWS, seen, min(wait_ms, LONGEST_WAIT_MS) / 1000)
+            while left > 0 and self._up_to_date(message):
+                if self._parts.hub.wait(NEWS, seen, min(left, LOOK_S)) != seen:
+                    return
+                left -= LOOK_S
         finally:
             self._room_to_hold.release()
 

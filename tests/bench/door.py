@@ -35,7 +35,7 @@ from kiosk.uplink import Uplink
 from tests.bench import stand
 from tests.bench.memory import weigh
 from tests.bench.reader import SIZE, bare_pyzbar
-from tests.bench.stages import PARTS, RecordingFace, TimedDoorkeeper, TimedLine, TimedReader, Watch
+from tests.bench.stages import PARTS, RecordingFace, TimedDoorkeeper, TimedReader, TimedUplink, Watch
 from tests.bench.stand import Venue, p
 from tests.world import World
 
@@ -116,9 +116,10 @@ class Door:
 
 def _time_the_door(folder: Path, venue: Venue, door: Door, count: int) -> None:
     watch = Watch()
-    with _kiosk(folder / "kiosk-parts", venue.world, watch) as (gate, uplink):
+    with _kiosk(folder / "kiosk-parts", venue.world, watch) as (gate, uplink, dispatch):
         with stand.running(venue.command, venue.port):
-            _await_news(gate, uplink, folder / "kiosk-parts")
+            uplink.start()
+            stand.wait_for(lambda: uplink.up and not dispatch.behind, "the kiosk has not learned the venue")
             _measure("link up", gate, door, watch, count)
         _measure("known to be down", gate, door, watch, count)
     print(f"({count} badges each; a commit and an fsync are waits for this machine's disk)\n")
@@ -146,8 +147,8 @@ def _row(name: str, values: Sequence[float]) -> None:
 
 
 @contextmanager
-def _kiosk(data: Path, world: World, watch: Watch) -> Iterator[tuple[Gate, Uplink]]:
-    """The parts as kiosk/__main__.py joins them, in the same order, with stop watches around four of them."""
+def _kiosk(data: Path, world: World, watch: Watch) -> Iterator[tuple[Gate, Uplink, Dispatch]]:
+    """The parts as kiosk/__main__.py joins them, with stop watches around four of them; the uplink is not started."""
     enrolment = world.enrolments["hall-a"]
     disk = Disk(data / "kiosk.db", secrets.randbits(48))
     clock = Clock(Path("/proc/sys/kernel/random/boot_id").read_text().strip(), boot_ms)
@@ -155,11 +156,15 @@ def _kiosk(data: Path, world: World, watch: Watch) -> Iterator[tuple[Gate, Uplin
     doorkeeper = TimedDoorkeeper(disk, journal, standing, clock)
     doorkeeper.watch = watch
     dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals)
-    uplink = Uplink(dispatch, enrolment.server, "", lambda: 0.5, lambda: None)
-    line, reader, face = TimedLine(uplink, watch), TimedReader(watch), RecordingFace(watch)
-    uplink.start()
+    uplink = TimedUplink(dispatch, enrolment.server, "", lambda: 0.5, lambda: None)
+    uplink.watch = watch
+    reader, face = TimedReader(watch), RecordingFace(watch)
     try:
-        yield Gate(Parts(journal, standing, doorkeeper, clock, line, reader, face)), uplink
+        yield Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face)), uplink, dispatch
     finally:
         uplink.close()
         disk.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -93,31 +93,15 @@ class TimedReader:
             return self._reader.read(frame)
 
 
-class TimedLine:
-    """The kiosk's uplink."""
+class TimedUplink(Uplink):
+    """The kiosk's uplink; its watch is set after it was made."""
 
-    def __init__(self, uplink: Uplink, watch: Watch) -> None:
-        self._uplink = uplink
-        self._watch = watch
-
-    @property
-    def up(self) -> bool:
-        """See Line."""
-        return self._uplink.up
-
-    @property
-    def trouble(self) -> str:
-        """See Line."""
-        return self._uplink.trouble
+    watch: Watch
 
     def ask(self, badge: int, room: str) -> Whereabouts | None:
-        """See Line."""
-        with self._watch.part(ASKING):
-            return self._uplink.ask(badge, room)
-
-    def flush(self) -> None:
-        """See Line."""
-        self._uplink.flush()
+        """See Uplink."""
+        with self.watch.part(ASKING):
+            return super().ask(badge, room)
 
 
 class TimedDoorkeeper(Doorkeeper):

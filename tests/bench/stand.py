@@ -5,13 +5,12 @@ Knows nothing of what is measured.
 
 from __future__ import annotations
 
-import http.client
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,17 +102,21 @@ def gunicorn(app: str, port: int) -> list[str]:
 
 def await_port(port: int) -> None:
     """Returns when something listens; ends the benchmark if nothing does."""
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for(listens, f"nothing listens on port {port}")
+
+
+def wait_for(holds: Callable[[], bool], otherwise: str) -> None:
+    """Returns when it holds; ends the benchmark with these words if it does not come to hold."""
     until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            line.connect()
-            return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            line.close()
-    raise SystemExit(f"nothing listens on port {port}")
+    while not holds():
+        if time.monotonic() > until:
+            raise SystemExit(otherwise)
+        time.sleep(0.01)
 
 
 def end_children_on_sigterm() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
 
 from admission import badge as tokens
 from admission import record
@@ -42,16 +43,15 @@ def refusal(store: Either, **files: bytes) -> list[str]:
     return [str(problem) for problem in refused.value.problems]
 
 
-def held(store: Either) -> dict[str, list[tuple[object, ...]]]:
+def held(store: Either) -> dict[str, list[str]]:
     """Every row that an import could touch, and the change numbers."""
     with store.read() as connection:
-        rows = {one.name: sorted(map(repr, connection.execute(select(one)))) for one in (*TABLES, schema.version)}
-    return {name: [(row,) for row in found] for name, found in rows.items()}
+        return {one.name: sorted(map(repr, connection.execute(select(one)))) for one in (*TABLES, schema.version)}
 
 
-def found(store: Either, column: object, where: object) -> object:
+def found(store: Either, column: Column[Any], where: ColumnElement[bool]) -> object:
     with store.read() as connection:
-        return connection.execute(select(column).where(where)).scalar_one()  # type: ignore[call-overload]
+        return connection.execute(select(column).where(where)).scalar_one()
 
 
 def start(store: Either) -> None:
@@ -149,8 +149,8 @@ class TestWhatIsKept:
         assert reserves == {"big": 20, "small": 2, "tiny": 1}
 
 
-def event_sessions(connection: Connection) -> dict[str, schema.Table]:
-    return {row.id: row for row in connection.execute(select(schema.session))}  # type: ignore[misc]
+def event_sessions(connection: Connection) -> dict[str, Row[tuple[Any, ...]]]:
+    return {row.id: row for row in connection.execute(select(schema.session))}
 
 
 class TestRefusals:
@@ -171,20 +171,8 @@ class TestRefusals:
             "people.csv, line 4, column 'name'",
             "people.csv, line 5, column 'category'",
         ]
-        for problem, hint in zip(
-            problems,
-            (
-                "whole number",
-                "trusted, matched, none",
-                "correct it",
-                "2026-11-23 09:30",
-                "letters",
-                "fill it in",
-                "add",
-            ),
-            strict=True,
-        ):
-            assert hint in problem
+        hints = ("whole number", "trusted, matched, none", "correct it", "like 2026", "letters", "fill it in", "add it")
+        assert [hint for hint, problem in zip(hints, problems, strict=True) if hint not in problem] == []
 
     def test_a_row_that_points_into_a_broken_file_is_not_blamed(self, untouched: Either) -> None:
         problems = refusal(untouched, categories=b"nonsense", people=table(PEOPLE, "x|X|unheard-of"))
@@ -230,9 +218,8 @@ class TestRefusals:
 
     def test_a_repeated_key_names_the_line_where_it_stood_first(self, untouched: Either) -> None:
         people = refusal(untouched, people=table(PEOPLE, "x|X|press", "y|Y|press", "X|Again|press"))
-        rights = refusal(
-            untouched, rights=table("session|person|may", "dinner|p1|yes", "keynote|p1|no", "dinner|p1|no")
-        )
+        lists = table("session|person|may", "dinner|p1|yes", "keynote|p1|no", "dinner|p1|no")
+        rights = refusal(untouched, rights=lists)
         assert people == ["people.csv, line 4, column 'person': x stands in line 2 already; keep one of the two"]
         assert "line 4" in rights[0]
         assert "stands in line 2 already" in rights[0]

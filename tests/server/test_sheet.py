@@ -51,9 +51,9 @@ def test_utf_16_is_read_in_either_byte_order() -> None:
 
 
 def test_commas_in_cells_do_not_make_a_semicolon_table_one_of_commas() -> None:
-    rows, problems = people(b"person;name;category\rp1;Neill, O, P, Q;press\rp2;A, B, C;press\r")
+    rows, problems = people(b"person;name;category\rp1;O, P, Q, R, S;press\rp2;A, B, C, D;press\r")
     assert problems == []
-    assert [row.values["name"] for row in rows] == ["Neill, O, P, Q", "A, B, C"]
+    assert [row.values["name"] for row in rows] == ["O, P, Q, R, S", "A, B, C, D"]
 
 
 def test_quoted_cells_hold_delimiters_and_quotes() -> None:
@@ -74,7 +74,7 @@ def test_a_line_is_counted_where_the_row_begins_although_a_cell_before_runs_over
     assert said[1] == "people.csv, line 4, column 'name': is empty; fill it in"
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n", b"  \n", b"\xef\xbb\xbf", b"\xff\xfe", b",,;\n"])
+@pytest.mark.parametrize("raw", [b"", b"\n", b"  \n", b"\xef\xbb\xbf", b"\xff\xfe", b",,\n"])
 def test_an_empty_file_is_told_which_columns_it_needs(raw: bytes) -> None:
     [said] = flaws(raw)
     assert "is empty; the first line names the columns: person, name, organisation" in said
@@ -166,7 +166,7 @@ def test_no_cells_whatever_crash_the_parsers(cells: list[list[str]], kind: str) 
         ("Łukasz Øster", "lukasz oster"),
         ("Straße", "STRASSE"),
         ("ΣΊΣΥΦΟΣ", "σισυφος"),
-        ("Ｎｏ №", "no no"),
+        ("\uff2e\uff4f \u2116", "no no"),
         ("Ọlá", "ola"),
         ("İstanbul", "istanbul"),
     ],

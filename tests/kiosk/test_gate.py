@@ -1,0 +1,280 @@
+"""The gate: what visitors see, what is written, and that nothing stops it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from admission.badge import Badge, badge_id, issue
+from admission.passage import Kind, Passage, decode
+from kiosk.camera import Away
+from server import badges
+from server.store.engine import PostgresStore, SqliteStore
+from tests.kiosk.conftest import Doors, Kiosk
+
+Either = SqliteStore | PostgresStore
+
+
+def written(kiosk: Kiosk) -> list[Passage]:
+    """Everything in the journal."""
+    with kiosk.disk.reading() as connection:
+        return [decode(row[0]) for row in connection.execute("SELECT body FROM journal ORDER BY seq")]
+
+
+def test_a_badge_that_may_enter_is_welcomed_by_name_and_written_down(door: Doors) -> None:
+    kiosk = door("hall-a")
+    assert kiosk.show("p1") == "welcome"
+    assert kiosk.face.shown[-1].name == "Person 1"
+    assert kiosk.face.shown[-1].detail == "Keynote"
+    [passage] = written(kiosk)
+    assert (passage.kind, passage.badge, passage.session) == (Kind.ENTRY, kiosk.world.badge_ids["p1"], "keynote")
+    assert kiosk.journal.waiting == 0
+
+
+def test_green_is_shown_only_after_the_passage_is_on_the_disk(door: Doors) -> None:
+    kiosk = door("hall-a")
+    at_green: list[int] = []
+    show = kiosk.face.show
+
+    def watch(shown: object) -> None:
+        if getattr(shown, "state", "") == "welcome":
+            at_green.append(kiosk.journal.seq)
+        show(shown)  # type: ignore[arg-type]
+
+    kiosk.face.show = watch  # type: ignore[method-assign]
+    kiosk.show("p1")
+    assert at_green == [1]
+
+
+def test_the_same_badge_within_ten_seconds_is_already_counted_and_never_green_twice(door: Doors) -> None:
+    kiosk = door("hall-a")
+    kiosk.show("p1")
+    assert kiosk.show("p1", later_ms=9_000) == "counted"
+    assert kiosk.face.shown[-1].detail.count(":") == 2
+    assert len(written(kiosk)) == 1
+
+
+def test_after_a_refusal_the_next_presentation_is_decided_afresh(door: Doors, sqlite_store: Either) -> None:
+    kiosk = door("hall-a")
+    sqlite_store.write(lambda c: badges.revoke(c, ["p4"], "lost", kiosk.world.now))
+    assert kiosk.show("p4") == "revoked"
+    assert kiosk.show("p3") == "not_listed"
+    assert kiosk.show("p1") == "welcome"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("https://example.org", "not_ours"), ("TBXX", "damaged"), ("", "not_ours")]
+)
+def test_a_code_that_is_no_badge_is_refused_counted_and_not_kept(door: Doors, text: str, words: str) -> None:
+    kiosk = door("hall-a")
+    assert kiosk.show(text) == words
+    assert kiosk.gate.strangers == 1
+    assert written(kiosk) == []
+
+
+def test_a_forged_badge_is_sent_to_a_steward_and_never_told_why(door: Doors) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    kiosk = door("hall-a")
+    forger = Ed25519PrivateKey.from_private_bytes(b"f" * 32)
+    kiosk.show(issue(Badge(7, 0, badge_id(1, 1), 0, 0, 0, 0), forger))
+    assert kiosk.face.shown[-1].state == "steward"
+    assert "forge" not in (kiosk.face.shown[-1].title + kiosk.face.shown[-1].advice).lower()
+
+
+def test_with_the_server_away_the_first_scan_after_a_restart_is_decided(door: Doors) -> None:
+    kiosk = door("hall-a")
+    kiosk.restart()
+    kiosk.line.cut = True
+    assert kiosk.show("p1") == "welcome"
+    assert kiosk.show("p3") == "not_listed"
+    assert kiosk.journal.waiting == 2
+
+
+def test_after_a_reboot_without_a_network_or_a_clock_nobody_is_refused_for_the_time(door: Doors) -> None:
+    kiosk = door("hall-a")
+    kiosk.restart(boot="boot-2")
+    kiosk.line.cut = True
+    assert kiosk.clock.now() is None
+    assert kiosk.show("p1") == "welcome"
+    assert written(kiosk)[-1].flags == ("no_clock",)
+    assert written(kiosk)[-1].at is None
+
+
+def test_a_kiosk_spends_only_seats_that_it_holds_whatever_the_network_does(door: Doors) -> None:
+    kiosk = door("club-door")
+    held = kiosk.standing.account("club").balance
+    kiosk.line.cut = True
+    for number in range(60):
+        kiosk.show("p1" if number % 2 else "p2")
+    entries = [passage for passage in written(kiosk) if passage.kind is Kind.ENTRY]
+    assert len(entries) == held <= 30
+    assert kiosk.face.now == "no_seats"
+
+
+def test_a_full_room_is_told_apart_from_a_door_without_seats(door: Doors) -> None:
+    kiosk = door("club-door")
+    seen = {kiosk.show("p1" if number % 2 else "p2") for number in range(60)}
+    assert seen == {"welcome", "full"}
+    assert sum(passage.kind is Kind.ENTRY for passage in written(kiosk)) == 30
+
+
+def test_a_two_way_gate_turns_after_twenty_seconds_and_an_exit_needs_no_seat(door: Doors) -> None:
+    kiosk = door("salon-door")
+    assert kiosk.show("p1") == "welcome"
+    assert kiosk.show("p1", later_ms=15_000) == "counted"
+    assert kiosk.show("p1", later_ms=15_000) == "goodbye"
+    assert kiosk.show("p1", later_ms=25_000) == "welcome"
+    kiosk.line.cut = True
+    assert kiosk.show("p1", later_ms=25_000) == "goodbye"
+
+
+def test_the_server_gives_the_seat_of_a_matched_exit_back(door: Doors) -> None:
+    kiosk = door("salon-door")
+    who = [name for name in kiosk.world.tokens if int(name[1:]) % 3 in (0, 1)]
+    for step in range(40):
+        name = who[step % 12]
+        kiosk.show(name, later_ms=25_000)
+    assert kiosk.show(who[13]) == "welcome"
+
+
+def test_somebody_inside_by_another_gate_is_not_let_in_twice(door: Doors) -> None:
+    first, second, way_out = door("hall-a"), door("hall-b"), door("hall-out")
+    assert first.show("p1") == "welcome"
+    way_out.hear()
+    assert second.show("p1", later_ms=10_000) == "inside_already"
+    second.line.cut = True
+    assert second.show("p1") == "welcome"
+    assert written(second)[-1].flags == ()
+
+
+def test_an_exit_is_open_to_everybody_always(door: Doors) -> None:
+    kiosk = door("hall-out")
+    for text in ("p1", "p3", "https://example.org", "TBdamaged"):
+        assert kiosk.show(text) == "goodbye"
+    assert [passage.kind for passage in written(kiosk)] == [Kind.EXIT, Kind.EXIT]
+
+
+def test_an_admission_that_was_never_seen_is_shown_when_the_badge_comes_back(door: Doors) -> None:
+    kiosk = door("hall-a")
+
+    def cut(_seq: int) -> None:
+        raise KeyboardInterrupt
+
+    kiosk.journal.mark_shown = cut  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        kiosk.show("p1")
+    kiosk.restart(boot="boot-2")
+    assert kiosk.show("p1", later_ms=20_000) == "welcome"
+    assert len(written(kiosk)) == 1
+    assert kiosk.show("p1", later_ms=20_000) != "welcome"
+
+
+def test_repeated_refusals_are_two_passages_with_a_count(door: Doors) -> None:
+    kiosk = door("hall-a")
+    for _ in range(6):
+        kiosk.show("p3", later_ms=5_000)
+    kiosk.ms += 60_000
+    kiosk.gate.step(kiosk.frame)
+    assert [(passage.why, passage.count) for passage in written(kiosk)] == [("not_listed", 1), ("not_listed", 5)]
+
+
+def test_a_garbled_answer_is_visible_and_changes_nothing(door: Doors) -> None:
+    kiosk = door("hall-a")
+    before = kiosk.standing.account("hall")
+    for garbled in (b"", b"{}", b"<html>portal</html>"):
+        kiosk.line.garble = lambda _body, garbled=garbled: garbled  # type: ignore[misc]
+        assert kiosk.line.ask(1, "hall") is None
+    kiosk.gate.step(kiosk.frame)
+    assert kiosk.face.status.trouble
+    assert not kiosk.face.status.link_up
+    assert kiosk.standing.account("hall") == before
+    assert kiosk.show("p1") == "welcome"
+
+
+def test_an_answer_to_another_letter_is_refused(door: Doors) -> None:
+    kiosk = door("hall-a")
+    old: list[bytes] = []
+
+    def overhear(body: bytes) -> bytes:
+        old.append(body)
+        return body
+
+    kiosk.line.garble = overhear
+    kiosk.hear()
+    kiosk.ms += 1000
+    kiosk.line.garble = lambda _body: old[0]
+    assert kiosk.line.ask(1, "hall") is None
+
+
+def test_a_disk_that_does_not_write_lets_nobody_in_uncounted_and_everybody_out(door: Doors) -> None:
+    entry, way_out = door("hall-a"), door("hall-out")
+    for kiosk in (entry, way_out):
+        kiosk.disk._connection.execute("PRAGMA query_only = 1")
+    assert entry.show("p1") == "disk_full"
+    assert way_out.show("p2") == "goodbye"
+    entry.gate.step(entry.frame)
+    assert "disk" in entry.face.status.trouble
+    entry.disk._connection.execute("PRAGMA query_only = 0")
+    assert entry.show("p1") == "welcome"
+
+
+def test_a_camera_that_vanishes_is_shown_and_the_door_goes_on_when_it_is_back(door: Doors) -> None:
+    kiosk = door("hall-a")
+    kiosk.gate.step(Away("unplugged"))
+    assert kiosk.face.now == "camera_away"
+    kiosk.ms += 10_000
+    kiosk.gate.step(kiosk.frame)
+    assert kiosk.face.now == "waiting"
+    kiosk.script.texts = [kiosk.world.tokens["p1"]]
+    for _ in range(12):
+        kiosk.gate.step(kiosk.frame)
+    assert kiosk.face.now == "welcome"
+    assert len(written(kiosk)) == 1
+
+
+def test_an_error_of_our_own_is_shown_and_does_not_stop_the_loop(door: Doors) -> None:
+    kiosk = door("hall-a")
+
+    def fail(_frame: object) -> list[object]:
+        raise RuntimeError("a bug")
+
+    kiosk.script.read = fail  # type: ignore[method-assign, assignment]
+    kiosk.gate.step(kiosk.frame)
+    assert kiosk.face.now == "out_of_order"
+
+
+def test_a_kiosk_that_was_never_told_anything_says_that_it_is_starting(door: Doors) -> None:
+    kiosk = door("hall-a", heard=False)
+    assert kiosk.show("p1") == "starting"
+
+
+def test_a_person_whom_another_kiosk_decides_on_waits_a_moment_and_is_asked_about_again(door: Doors) -> None:
+    first, second = door("hall-a"), door("club-door")
+    first.line.ask(first.world.badge_ids["p1"], "hall")
+    second.script.texts = [second.world.tokens["p1"]]
+    second.gate.step(second.frame)
+    assert second.face.now == "moment"
+    second.lanes._claims._held.clear()
+    second.ms += 400
+    second.gate.step(second.frame)
+    assert second.face.now == "welcome"
+
+
+def test_a_reprinted_badge_is_the_same_person(door: Doors, sqlite_store: Either) -> None:
+    kiosk = door("hall-a")
+    other, way_out = door("hall-b"), door("hall-out")
+    assert kiosk.show("p1") == "welcome"
+    now = kiosk.world.now + timedelta(minutes=1)
+    [serial] = sqlite_store.write(lambda c: badges.issue(c, badges.Selection(["p1"], reprint=True), now, _random))
+    [card] = sqlite_store.write(lambda c: badges.cards(c, [serial]))
+    kiosk.hear()
+    assert kiosk.show(card.text, later_ms=5_000) == "counted"
+    way_out.hear()
+    kiosk.hear()
+    assert other.show(card.text, later_ms=5_000) == "inside_already"
+
+
+def _random(size: int) -> bytes:
+    return b"\x07" * size
