@@ -81,6 +81,11 @@ def credit_exit(account: Account) -> Account:
     return replace(account, exits=account.exits + 1)
 
 
+def is_excess(balance: int, target: int) -> bool:
+    """Whether a kiosk that should hold ``target`` seats holds so many more that it gives the rest back."""
+    return balance > target * 5 // 4 + 1
+
+
 def give_back(account: Account, seats: int) -> Account:
     """K3: to be committed before a report that says so leaves the kiosk. Gives back no more than is held."""
     return replace(account, returned=account.returned + max(0, min(seats, account.balance)))

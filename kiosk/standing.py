@@ -130,7 +130,7 @@ class Standing:
     def _accept(self, grant: GrantTo, have_seq: int, own_seq: int) -> None:
         held = self.account(grant.room)
         account = seats.accept(held, seats.Grant(grant.era, grant.granted, have_seq), own_seq)
-        if account.balance > grant.target * 5 // 4 + 1 and grant.era == account.era:
+        if grant.era == account.era and seats.is_excess(account.balance, grant.target):
             account = seats.give_back(account, account.balance - grant.target)
         if account != held:
             with self._disk.transaction() as connection:

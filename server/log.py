@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, Select, or_, select
 
-from server.columns import search_text
+from server.columns import YEARS, search_text
 from server.store.instants import from_ms, to_ms
 from server.store.schema import gate, passage, person, session
 
@@ -79,8 +79,10 @@ class Page:
 
 
 def parse_filters(given: Mapping[str, str], zone: ZoneInfo) -> Filters:
-    """The filters of a query string. Raises BadFilter for times and verdicts that cannot be."""
+    """The filters of a query string. Raises BadFilter for times, verdicts and characters that cannot be."""
     texts = {name: given.get(name, "").strip()[:200] for name in ("q", "session", "gate", "organisation", "verdict")}
+    if any("\0" in text for text in texts.values()):
+        raise BadFilter("a filter holds the character NUL, which no name has; write it again")
     if texts["verdict"] and texts["verdict"] not in dict(VERDICTS):
         raise BadFilter(f"verdict {texts['verdict']!r} is none of: {', '.join(dict(VERDICTS))}")
     until = _moment(given.get("until", ""), zone)
@@ -169,6 +171,8 @@ def _moment(text: str, zone: ZoneInfo) -> datetime | None:
         instant = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise BadFilter(f"time {text!r}: write it like 2026-11-23T10:00") from error
+    if instant.year not in YEARS:
+        raise BadFilter(f"time {text!r} is in the year {instant.year}: write it like 2026-11-23T10:00")
     return instant if instant.tzinfo else instant.replace(tzinfo=zone)
 
 

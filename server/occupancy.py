@@ -76,7 +76,7 @@ def _room(programme: Programme, room: Room, moves: Moves, now: datetime) -> dict
     inside_now = moves.inside.get(room.id, 0)
     came, went = moves.came.get(room.id, {}), moves.went.get(room.id, {})
     capacity = capacity_at(programme, room, now)
-    share = inside_now / capacity if capacity else None
+    share = None if capacity is None else inside_now / capacity if capacity else 1.0  # no seats are no free seats
     running, following = _now_and_next(programme, room, now)
     return {
         "id": room.id,

@@ -58,7 +58,8 @@ def find(connection: Connection, number: int) -> User | None:
 
 def sign_in(connection: Connection, name: str, password: str) -> User | None:
     """The user whose name and password these are. Takes as long for a name that nobody has."""
-    row = connection.execute(select(user).where(user.c.name == name, user.c.active)).first()
+    known = name.replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even to look for it
+    row = connection.execute(select(user).where(user.c.name == known, user.c.active)).first()
     if not _fits(password, row.password if row is not None else _NOBODY) or row is None:
         return None
     return User(row.id, row.name, Role(row.role))

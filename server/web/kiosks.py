@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from admission import wire
 from admission.errors import BadMessage, BadSignature, DiskError, ThresholdError
+from admission.seats import is_excess
 from admission.wire import Answer, Cursors, Exchange, Lane, Whereabouts
 from server import news
 from server.current import Picture
@@ -70,7 +71,7 @@ class Lanes:
             self._parts.hub.tell(ROOMS)
         parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
         if message.lane is Lane.NEWS and message.cursors is not None:
-            if message.wait_ms:
+            if message.wait_ms and not _urgent(message, found.outcome):
                 self._hold(message, seen)
             picture = self._parts.current.get()
             parts = self._news(message, message.cursors, picture)
@@ -131,6 +132,17 @@ class Lanes:
             came = held.presence != news.presence_version(connection)
             presence = news.presence_news(connection, room) if came else None
         return (fresh if held.programme != fresh.programme.version else None), badges, presence
+
+
+def _urgent(message: Exchange, outcome: Outcome) -> bool:
+    """Whether the kiosk must hear at once: it was given seats, holds too many, or has passages acknowledged."""
+    held = {report.room: report for report in message.reports}
+    for grant in outcome.grants:
+        mine = held[grant.room]
+        balance = mine.granted - mine.returned - mine.entries + mine.exits
+        if (grant.era, grant.granted) != (mine.era, mine.granted) or is_excess(balance, grant.target):
+            return True
+    return bool(message.passages)
 
 
 class Endpoint:

@@ -32,7 +32,7 @@ def blueprint(parts: Parts) -> Blueprint:
             filters = log.parse_filters(request.args, zone)
         except log.BadFilter as error:
             return errors.answer(400, str(error))
-        before, after = request.args.get("before", type=int), request.args.get("after", type=int)
+        before, after = request.args.get("before", type=_number), request.args.get("after", type=_number)
         with parts.store.read() as connection:
             page = log.page(connection, filters, before, after, zone)
             choices = log.choices(connection)
@@ -65,6 +65,13 @@ def blueprint(parts: Parts) -> Blueprint:
         return Response(stream_with_context(lines()), mimetype="text/csv", headers=headers)
 
     return pages
+
+
+def _number(text: str) -> int:
+    """A passage's number. Raises ValueError, upon which the cursor is passed over."""
+    if not 0 <= (number := int(text)) < 2**63:
+        raise ValueError("no passage can have this number")
+    return number
 
 
 def _given() -> dict[str, str]:

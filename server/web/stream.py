@@ -57,10 +57,13 @@ class Boards:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="boards", daemon=True)
                 self._thread.start()
-        return self._events(mine)
+        events = self._events(mine)
+        next(events)  # from here on its end is noticed, also if nothing is ever asked of it (HEAD)
+        return events
 
     def _events(self, mine: queue.SimpleQueue[str]) -> Iterator[str]:
         try:
+            yield ""
             yield "retry: 2000\n\n" + _event("board", self.look())
             while True:
                 yield mine.get()

@@ -1,6 +1,6 @@
 """From the first readable frame to the welcome: the link up, and known to be down; then a kiosk process's memory.
 
-    python -m tests.bench.door [--showings 30] [--seconds 10] [--fps 10] [--people 1200] [--seed 1]
+    python -m tests.bench.door [--showings 40] [--seconds 10] [--fps 10] [--people 1200] [--seed 1]
 
 A real server on SQLite, and the kiosk's parts as kiosk/__main__.py joins them, over loopback; rendered 1280x720
 frames come at a camera's pace. The baseline, on the same frames in the same run: bare pyzbar and one append with
@@ -50,7 +50,7 @@ UNMEASURED = 3
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--showings", type=int, default=30, help="badges held up in each state of the link")
+    parser.add_argument("--showings", type=int, default=40, help="badges held up in each state of the link")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long the kiosk process is watched")
     parser.add_argument("--fps", type=int, default=10)
     parser.add_argument("--people", type=int, default=1200)
@@ -126,6 +126,7 @@ def _time_the_door(folder: Path, venue: Venue, door: Door, count: int) -> None:
 
 
 def _measure(name: str, gate: Gate, door: Door, watch: Watch, count: int) -> None:
+    watch.clear()
     for _ in range(UNMEASURED):
         door.show(gate, watch)
     first = ", ".join(f"{one:.0f}" for one in watch.totals())

@@ -116,7 +116,7 @@ def wait_for(holds: Callable[[], bool], otherwise: str) -> None:
     while not holds():
         if time.monotonic() > until:
             raise SystemExit(otherwise)
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 def end_children_on_sigterm() -> None:

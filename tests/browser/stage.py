@@ -139,7 +139,7 @@ class Venue(Process):
 
 
 class Window:
-    """Opens pages in contexts of their own, and keeps everything that a console, a script or the policy complains of."""
+    """Opens pages in contexts of their own; keeps all that a console, a script or the policy complains of."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser

@@ -148,6 +148,7 @@ def test_the_page_says_that_it_lost_its_kiosk_and_finds_it_again(window: Window)
         for page in pages:
             expect(page.locator("#face")).to_have_attribute("data-state", "waiting", timeout=LOST_MS)
     finally:
+        window.close()  # first: pages whose server ends go on complaining
         for process in processes:
             process.kill()
     assert window.complaints("net::ERR_") == []
