@@ -85,6 +85,7 @@ find_missing() { # sets missing
     need fonts-dejavu-core has_file /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
     need fonts-noto-core has_file /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
     need fonts-droid-fallback has_file /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf
+    need fonts-nanum has_file /usr/share/fonts/truetype/nanum/NanumGothic.ttf
     [ "$profile" != server ] || return 0
     need libzbar0 has_library libzbar.so.0
     need libgl1 has_library libGL.so.1 # OpenCV's wheel brings all of its libraries but this,

@@ -12,6 +12,7 @@ from admission.errors import BadMessage, ConfigError
 from admission.wire import Enrolment
 
 HIGHEST_PORT = 65535
+KEY_BYTES = 32
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,8 +50,11 @@ def read_enrolment(path: Path) -> Enrolment:
     """What the server gave this kiosk. Raises ConfigError saying how to get one."""
     how = "make one on the server with: threshold-server add-kiosk NAME --gate GATE --server URL --out FILE"
     try:
-        return wire.decode_enrolment(path.read_bytes())
+        enrolment = wire.decode_enrolment(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read the enrolment {path}: {error.strerror}; {how}") from error
     except BadMessage as error:
         raise ConfigError(f"the enrolment {path} is damaged ({error}); {how}") from error
+    if {len(enrolment.seed), len(enrolment.server_key)} != {KEY_BYTES}:
+        raise ConfigError(f"the enrolment {path} is damaged (its keys are not of {KEY_BYTES} bytes); {how}")
+    return enrolment

@@ -140,6 +140,7 @@ def _measure(name: str, gate: Gate, door: Door, watch: Watch, count: int) -> Non
     print(f"  {'ratio':38} {ratios[0]:8.2f} {ratios[1]:8.2f}")
     for part in PARTS:
         _row(f"  of it {part}", watch.of(part))
+    _row("CPU of the kiosk's thread meanwhile", watch.cpu())
     print(f"  welcomes: {len(totals)} of {count}; the {UNMEASURED} before, not counted: {first} ms\n")
 
 

@@ -25,19 +25,22 @@ class Watch:
     """Runs from ``begin`` to the welcome; keeps each presentation's time, in all and by part."""
 
     def __init__(self) -> None:
-        self._began = 0.0
+        self._began = (0.0, 0.0)
+        self._cpu: list[float] = []
         self._parts: dict[str, float] | None = None
         self._kept: list[tuple[float, dict[str, float]]] = []
 
     def begin(self) -> None:
         """The first readable frame is handed over now."""
         self._parts = dict.fromkeys(PARTS, 0.0)
-        self._began = time.perf_counter()
+        self._began = time.perf_counter(), time.thread_time()
 
     def stop(self) -> None:
         """The welcome is shown now; a watch that does not run stays as it is."""
         if self._parts is not None:
-            total = (time.perf_counter() - self._began) * 1000
+            began, spent = self._began
+            total = (time.perf_counter() - began) * 1000
+            self._cpu.append((time.thread_time() - spent) * 1000)
             self._parts[REST] = total - sum(self._parts.values())
             self._kept.append((total, self._parts))
             self._parts = None
@@ -45,6 +48,7 @@ class Watch:
     def clear(self) -> None:
         """Forgets what was kept."""
         self._kept.clear()
+        self._cpu.clear()
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -59,6 +63,10 @@ class Watch:
     def totals(self) -> list[float]:
         """Milliseconds of every presentation that ended in a welcome."""
         return [total for total, _ in self._kept]
+
+    def cpu(self) -> list[float]:
+        """Of those, how many the gate's thread ran: free of whatever else the machine does."""
+        return list(self._cpu)
 
     def of(self, part: str) -> list[float]:
         """Milliseconds of one part in each of them."""
