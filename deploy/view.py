@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from admission.errors import ThresholdError
 from server.current import Current
 from server.occupancy import board
-from server.store.engine import Store, open_store
+from server.store.engine import Reader
 from server.store.instants import to_ms
 from server.store.schema import passage
 
@@ -31,7 +31,7 @@ class View:
     """Follows the server's database; on something that is no terminal, one line every ten seconds."""
 
     def __init__(self, database: str, clock: Callable[[], datetime]) -> None:
-        self._store: Store = open_store(database)
+        self._store = Reader(database)
         self._clock = clock
         self._current = Current(self._store, clock)
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from admission import wire
 from admission.errors import BadMessage
+from admission.seats import RolledBack
 from admission.wire import Answer, Enrolment, Exchange, Lane, Presenting, Report
 from kiosk.clock import Anchor, Clock
 from kiosk.disk import Disk
@@ -91,9 +92,14 @@ class Dispatch:
             raise BadMessage("an answer to another kiosk, or to an earlier store of this one")
         if (answer.boot, answer.boot_ms) != (self._clock.boot, letter.written_ms):
             raise BadMessage("an answer to another letter")
+        if answer.have_seq > self._journal.seq:
+            raise RolledBack(
+                f"the server holds {answer.have_seq} passages of this store, the store {self._journal.seq}"
+            )
         for grant in answer.grants:
             self._standing.accept(grant, answer.have_seq, self._journal.seq)
-        self._journal.acknowledge(min(answer.have_seq, self._journal.seq))
+        with self._disk.held:  # the two lanes' answers may arrive in any order
+            self._journal.acknowledge(answer.have_seq)
         self._learn(answer)
         self._standing.heard(answer.now)
         if answer.programme is None and answer.badges is None:

@@ -23,7 +23,7 @@ from server.config import Config
 from server.config import read as read_config
 from server.serve import Gunicorn
 from server.store import schema
-from server.store.engine import migrate, transaction
+from server.store.engine import Reader, migrate, transaction
 from server.users import Role
 
 T = TypeVar("T")
@@ -178,7 +178,7 @@ def revoke_badge(config: Config, refs: tuple[str, ...], why: str) -> None:
 @click.pass_obj
 def export_log(config: Config, out: Path) -> None:
     """Write the whole log as CSV."""
-    with transaction(config.url) as connection, out.open("w", encoding="utf-8", newline="") as file:
+    with Reader(config.url).read() as connection, out.open("w", encoding="utf-8", newline="") as file:
         for part in log.export(connection, log.Filters(), event.read(connection).zone):
             file.write(part)
         count = connection.execute(select(func.count()).select_from(schema.passage)).scalar_one()
@@ -190,7 +190,7 @@ def export_log(config: Config, out: Path) -> None:
 def run(config: Config) -> None:
     """Serve kiosks and consoles until it is told to stop."""
     migrate(config.url)
-    with transaction(config.url) as connection:
+    with Reader(config.url).read() as connection:
         event.read(connection)
     Gunicorn(config, now).run()
 

@@ -18,7 +18,7 @@ from admission.wire import Keyring
 from server import devices, event, programme
 from server.event import Event
 from server.store import versions
-from server.store.engine import Store
+from server.store.engine import Readable
 
 FRESH = timedelta(seconds=1)
 
@@ -37,7 +37,7 @@ class Picture:
 class Current:
     """Gives the present picture to any thread."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Readable, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
@@ -36,16 +36,20 @@ class Use(Enum):
     COMMAND = auto()
 
 
-class Store(Protocol):
+class Readable(Protocol):
+    """Something to read from."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection for reading."""
+
+
+class Store(Readable, Protocol):
     """Where the server keeps everything."""
 
     engine: Engine
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` in one transaction; returns after the commit. Raises what it raised, nothing written."""
-
-    def read(self) -> Any:
-        """A context manager with a connection for reading."""
 
     def close(self) -> None:
         """Finishes what waits and lets go of the database."""
@@ -123,6 +127,24 @@ class PostgresStore:
         self.engine.dispose()
 
 
+class Reader:
+    """Reads beside the server, for as long as it likes, in nobody's way."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ConfigError for an address that is no database, or where none is."""
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            self._engine = _sqlite_engine(_existing(parsed), Use.READER)
+        else:
+            self._engine = create_engine(parsed)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """See Readable."""
+        with self._engine.connect() as connection:
+            yield connection
+
+
 def open_store(url: str) -> SqliteStore | PostgresStore:
     """Opens the database at ``url`` (sqlite:///path or postgresql://...), whose schema ``migrate`` has made.
 
@@ -144,9 +166,7 @@ def transaction(url: str) -> Iterator[Connection]:
             yield connection
         engine.dispose()
         return
-    path = Path(str(parsed.database))
-    if not path.exists():
-        raise ConfigError(f"there is no database at {path}; run threshold-server init first")
+    path = _existing(parsed)
     with Turn(path):
         engine = _sqlite_engine(path, Use.COMMAND)
         with engine.begin() as connection:
@@ -163,6 +183,13 @@ def migrate(url: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = parsed.render_as_string(hide_password=False)
     command.upgrade(config, "head")
+
+
+def _existing(parsed: URL) -> Path:
+    path = Path(str(parsed.database))
+    if not path.exists():
+        raise ConfigError(f"there is no database at {path}; run threshold-server init first")
+    return path
 
 
 def _parse(url: str) -> URL:

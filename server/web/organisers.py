@@ -61,7 +61,7 @@ def blueprint(parts: Parts) -> Blueprint:
                 yield from log.export(connection, filters, picture.event.zone)
 
         name = f"threshold-log-{parts.clock().astimezone(picture.event.zone):%Y%m%d-%H%M}.csv"
-        headers = {"Content-Disposition": f"attachment; filename={name}"}
+        headers = {"Content-Disposition": f"attachment; filename={name}", "Cache-Control": "no-store"}
         return Response(stream_with_context(lines()), mimetype="text/csv", headers=headers)
 
     return pages

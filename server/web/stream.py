@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
 from server import occupancy
 from server.current import Current
@@ -78,7 +77,7 @@ class Boards:
             seen = self._hub.wait(ROOMS, seen, BEAT_S)
             try:
                 board = self.look()
-            except SQLAlchemyError:
+            except Exception:  # the boards must not go silent for good over one bad look
                 log.exception("could not look up the board")
                 time.sleep(1)
                 continue

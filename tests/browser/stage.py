@@ -6,6 +6,7 @@ The server is the one that ships, reached over HTTP alone; knows nothing of what
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,10 +52,12 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on, below those that outgoing connections get: nobody takes it during a restart."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # not the seeded one: two runs would choose the same
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Callable[[], T | None], what: str) -> T:

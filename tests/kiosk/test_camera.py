@@ -171,7 +171,16 @@ class TestStream:
 
     @pytest.mark.parametrize(
         "size",
-        [b"W0 H5", b"W7 H0", b"W7", b"H5", b"W-7 H5", b"W7 H5.5", b"W99999999999999999999 H5", b"W7 H%d" % (LARGEST + 1)],
+        [
+            b"W0 H5",
+            b"W7 H0",
+            b"W7",
+            b"H5",
+            b"W-7 H5",
+            b"W7 H5.5",
+            b"W99999999999999999999 H5",
+            b"W7 H%d" % (LARGEST + 1),
+        ],
     )
     def test_absurd_sizes_are_refused_before_anything_is_read(self, tmp_path: Path, size: bytes) -> None:
         path = tmp_path / "film.y4m"

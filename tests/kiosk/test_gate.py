@@ -8,6 +8,7 @@ import pytest
 
 from admission.badge import Badge, badge_id, issue
 from admission.passage import Kind, Passage, decode
+from admission.seats import RolledBack
 from kiosk.camera import Away
 from server import badges
 from server.store.engine import PostgresStore, SqliteStore
@@ -274,6 +275,20 @@ def test_a_reprinted_badge_is_the_same_person(door: Doors, sqlite_store: Either)
     way_out.hear()
     kiosk.hear()
     assert other.show(card.text, later_ms=5_000) == "inside_already"
+
+
+def test_a_kiosk_whose_store_is_an_older_copy_is_unmasked_by_the_server(door: Doors) -> None:
+    kiosk = door("hall-a")
+    kiosk.show("p1")
+    kiosk.disk.close()
+    copy = (kiosk.folder / "kiosk.db").read_bytes()
+    kiosk.start()
+    kiosk.show("p2")
+    kiosk.disk.close()
+    (kiosk.folder / "kiosk.db").write_bytes(copy)
+    kiosk.start()
+    with pytest.raises(RolledBack, match="2 passages"):
+        kiosk.hear()
 
 
 def _random(size: int) -> bytes:

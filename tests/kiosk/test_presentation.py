@@ -65,14 +65,13 @@ def test_two_codes_in_view_never_flip(film: list[tuple[int, list[str]]]) -> None
 def test_a_text_begins_only_when_it_is_in_view_and_was_unseen(film: list[tuple[int, list[str]]]) -> None:
     starts = begun(film)
     assert len({at for at, _ in starts}) <= len(film)
-    now, taken, last = 1000, {}, dict.fromkeys("abc", -UNSEEN_MS)
+    now, last = 1000, dict.fromkeys("abc", -UNSEEN_MS)
     beginnings = iter(starts)
     for pause, in_view in film:
         now += pause
         fresh = [text for text in in_view if now - last[text] >= UNSEEN_MS]
         if fresh:
             assert next(beginnings) == (now, fresh[0])
-            taken[fresh[0]] = now
         last |= {text: now for text in in_view if text not in fresh[1:]}
     assert next(beginnings, None) is None
 

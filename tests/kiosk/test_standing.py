@@ -85,6 +85,11 @@ class Kept:
         self.standing = Standing(self.disk)
         return self.standing
 
+    def before_and_after_a_restart(self) -> Iterator[Standing]:
+        """What is held now, then what is read from the disk again."""
+        yield self.standing
+        yield self.reopen()
+
     def raw(self) -> bytes:
         """Every byte of the kiosk's files."""
         return b"".join(file.read_bytes() for file in sorted(self.folder.iterdir()))
@@ -182,7 +187,7 @@ class TestNews:
         first = (Listed("keynote", bitmap.pack([1]), bitmap.pack(())),)
         kept.standing.learn_badges(badge_news(5, revoked=bitmap.pack([4]), replaced=((4, 6),), lists=first))
         kept.standing.learn_badges(badge_news(6, whole=False, revoked=bitmap.pack([5])))
-        for standing in (kept.standing, kept.reopen()):
+        for standing in kept.before_and_after_a_restart():
             assert [standing.revoked(serial) for serial in (4, 5)] == [False, True]
             assert standing.listing(KEYNOTE, 1) is Listing.SILENT
             assert standing.badges_of_holder(6) == {6}
@@ -197,7 +202,7 @@ class TestNews:
         lists = (Listed("keynote", yes, no),)
         with pytest.raises(BadMessage):
             kept.standing.learn_badges(badge_news(6, revoked=revoked, lists=lists, replaced=((1, 2),)))
-        for standing in (kept.standing, kept.reopen()):
+        for standing in kept.before_and_after_a_restart():
             assert standing.cursors.badges == 5
             assert [standing.revoked(serial) for serial in (1, 4)] == [False, True]
             assert (shown(standing, 1), standing.badges_of_holder(1)) == ("One", {1})
@@ -213,7 +218,7 @@ class TestNews:
         kept.standing.learn_programme(programme_news())
         with pytest.raises(BadMessage):
             kept.standing.learn_programme(programme_news(version=4, public=bytes(31)))
-        for standing in (kept.standing, kept.reopen()):
+        for standing in kept.before_and_after_a_restart():
             assert standing.cursors.programme == 3
             assert standing.site is not None
 

@@ -84,7 +84,8 @@ def put_stays(store: Either, spans: list[tuple[datetime | None, datetime | None]
         }
         for number, (opened, closed) in enumerate(spans, 1)
     ]
-    store.write(lambda connection: connection.execute(insert(schema.stay), rows))
+    if rows:
+        store.write(lambda connection: connection.execute(insert(schema.stay), rows))
 
 
 @pytest.mark.parametrize("seed", [1, 2])

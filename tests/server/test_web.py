@@ -1,169 +1,24 @@
-"""The pages as browsers meet them: signing in, who may open what, hostile input, errors, and the live stream."""
+"""The pages as browsers meet them: who may open what, hostile input, errors, and the live stream."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import update
-from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
-from admission.passage import Kind
-from server import imports, log, users
-from server.store import schema
-from server.store.engine import PostgresStore, SqliteStore, migrate, open_store
+from server import log
 from server.users import Role
-from server.web import create_app, stream
-from tests.world import PASSWORD, PaperKiosk, World, make_world, table, utc_now
+from server.web import stream
+from tests.pages import EVIL, Site
 
-Either = SqliteStore | PostgresStore
-EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGES = ("/", "/board", "/board/stream", "/log", "/log.csv")
 WATCHERS = {"viewer", "steward", "supervisor", "organiser", "admin"}
 READERS = {"organiser", "admin", "auditor"}
-
-
-class Site:
-    """A running server's pages, and kiosks that speak to it."""
-
-    def __init__(self, store: Either) -> None:
-        self.store = store
-        self.world: World = store.write(lambda connection: make_world(connection, utc_now()))
-        evil = table("person|name|organisation|category", f"p9|{EVIL}|{EVIL}|press")
-        store.write(lambda connection: imports.run(connection, {"people": evil}, os.urandom))
-        self.app: Flask = create_app(store, utc_now)
-        self.kiosk = PaperKiosk(self.world.enrolments["hall-a"], "hall-a", "hall")
-
-    def enter(self, *refs: str) -> None:
-        """These people pass gate A of the hall, and the server is told."""
-        for ref in refs:
-            self.kiosk.pass_through(Kind.ENTRY, self.world.badge_ids[ref], utc_now())
-        body, headers = self.kiosk.seal(self.kiosk.letter(report=False))
-        answer = self.app.test_client().post("/api/v1/exchange", data=body, headers=headers)
-        assert answer.status_code == 200
-        self.kiosk.have += len(self.kiosk.unsent)
-        self.kiosk.unsent.clear()
-
-    def signed_in(self, role: str) -> FlaskClient:
-        client = self.app.test_client()
-        assert sign_in(client, role).status_code == 303
-        return client
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One for all of these tests: none of them needs the log or the rooms to be empty."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('web') / 'threshold.db'}"
-    migrate(url)
-    store = open_store(url)
-    yield Site(store)
-    store.close()
-
-
-def token(page: TestResponse) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
-    assert found is not None
-    return found[1]
-
-
-def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, goal: str = "") -> TestResponse:
-    form = {"name": name, "password": password, "next": goal, "csrf_token": token(client.get("/sign-in"))}
-    return client.post("/sign-in", data=form)
-
-
-def is_signed_in(client: FlaskClient) -> bool:
-    return client.get("/").status_code != 302 or "/sign-in" not in client.get("/").location
-
-
-class TestSigningIn:
-    def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(self, site: Site) -> None:
-        client = site.app.test_client()
-        wrong, unknown = sign_in(client, "admin", "a bad password"), sign_in(client, "nobody")
-        assert wrong.status_code == unknown.status_code == 401
-        for answer in (wrong, unknown):
-            assert "This name and password do not belong together" in answer.text
-            assert PASSWORD not in answer.text
-        assert 'value="admin"' in wrong.text
-        assert not is_signed_in(client)
-
-    def test_a_name_that_was_typed_is_shown_again_as_text(self, site: Site) -> None:
-        assert EVIL in unescape(sign_in(site.app.test_client(), EVIL).text)
-        assert "<script>" not in sign_in(site.app.test_client(), EVIL, goal=EVIL).text
-
-    @pytest.mark.parametrize(("role", "page"), [("viewer", "/board"), ("organiser", "/board"), ("auditor", "/log")])
-    def test_the_right_password_leads_to_the_role_s_first_page(self, site: Site, role: str, page: str) -> None:
-        client = site.app.test_client()
-        answer = sign_in(client, role)
-        assert (answer.status_code, answer.location) == (303, page)
-        assert client.get(page).status_code == 200
-        assert client.get("/").location == page
-
-    def test_the_cookie_is_kept_from_scripts_and_other_sites_and_with_tls_from_plain_http(self, site: Site) -> None:
-        for secure in (False, True):
-            app = create_app(site.store, utc_now, secure_cookies=secure)
-            [cookie] = app.test_client().get("/sign-in", base_url="https://localhost").headers.getlist("Set-Cookie")
-            flags = {flag.strip() for flag in cookie.split(";")[1:]}
-            assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= flags
-            assert ("Secure" in flags) == secure
-
-    @pytest.mark.parametrize("given", [{}, {"csrf_token": ""}, {"csrf_token": "IjAi.Zx.forged"}])
-    def test_without_the_form_s_token_nothing_is_done(self, site: Site, given: dict[str, str]) -> None:
-        stranger, admin = site.app.test_client(), site.signed_in("admin")
-        stranger.get("/sign-in")
-        answer = stranger.post("/sign-in", data={"name": "admin", "password": PASSWORD} | given)
-        assert answer.status_code == 400
-        assert "open for too long, or cookies are off" in answer.text
-        assert not is_signed_in(stranger)
-        assert admin.post("/sign-out", data=given).status_code == 400
-        assert is_signed_in(admin)
-
-    def test_signing_out_ends_it(self, site: Site) -> None:
-        client = site.signed_in("viewer")
-        answer = client.post("/sign-out", data={"csrf_token": token(client.get("/board"))})
-        assert (answer.status_code, answer.location) == (303, "/sign-in")
-        assert not is_signed_in(client)
-
-    @pytest.mark.parametrize(
-        "goal",
-        ["https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "evil"]
-        + [
-            "javascript:alert(1)",
-            "//[",
-            "http://[x",
-            "/board\r\nSet-Cookie: a=b",
-            "/\n/evil.example",
-            "///evil.example",
-        ],
-    )
-    def test_nobody_is_sent_to_another_site(self, site: Site, goal: str) -> None:
-        answer = sign_in(site.app.test_client(), "viewer", goal=goal)
-        assert (answer.status_code, answer.location) == (303, "/board")
-
-    def test_who_was_sent_to_sign_in_comes_back_to_the_page(self, site: Site) -> None:
-        client = site.app.test_client()
-        sent = client.get("/log?q=a%26b").location
-        goal = re.search(r'name="next" value="([^"]+)"', client.get(sent).text)
-        assert goal is not None
-        assert sign_in(client, "admin", goal=unescape(goal[1])).location == "/log?q=a%26b"
-
-    def test_a_user_who_was_made_inactive_is_out_at_once(self, site: Site) -> None:
-        site.store.write(lambda c: users.set_user(c, "leaver", PASSWORD, Role.ADMIN, os.urandom(16)))
-        client = site.signed_in("leaver")
-        gone = update(schema.user).where(schema.user.c.name == "leaver").values(active=False)
-        site.store.write(lambda connection: connection.execute(gone))
-        assert not is_signed_in(client)
-        assert sign_in(site.app.test_client(), "leaver").status_code == 401
-
-    def test_a_name_with_a_character_that_postgresql_refuses_is_nobody_s(self, store: Either) -> None:
-        with store.read() as connection:
-            assert users.sign_in(connection, "a\0b", PASSWORD) is None
 
 
 class TestRoles:
@@ -186,7 +41,7 @@ class TestRoles:
             with client.get(page, buffered=False) as answer:
                 assert answer.status_code == (200 if opens else 403), page
                 if not opens:
-                    assert "Your role does not open this page" in answer.text
+                    assert "Your role does not open this page" in answer.get_data(as_text=True)
 
 
 class TestErrorsAndHeaders:
@@ -209,7 +64,7 @@ class TestErrorsAndHeaders:
         client = site.signed_in("admin")
         for page in ("/sign-in", "/board", "/board?wall=1", "/log"):
             text = client.get(page).text
-            assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|<style", text)
+            assert not re.search(r"<script(?![^>]*\bsrc=)|<style|<[^>]*\s(?:on\w+|style)=", text)
 
     @pytest.mark.parametrize(
         ("method", "path", "status"), [("GET", "/nothing", 404), ("POST", "/log", 405), ("GET", "/log?verdict=x", 400)]
@@ -238,8 +93,9 @@ class TestErrorsAndHeaders:
     def test_a_program_gets_error_what_and_do(self, site: Site, method: str, path: str, status: int) -> None:
         answer = site.app.test_client().open(path, method=method, data=b"{}")
         assert (answer.status_code, answer.mimetype) == (status, "application/json")
-        assert set(answer.json) == {"error", "what", "do"}
-        assert all(answer.json.values())
+        said = json.loads(answer.data)
+        assert set(said) == {"error", "what", "do"}
+        assert all(said.values())
 
     def test_a_mistake_of_ours_says_nothing_of_our_insides(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> None:
@@ -299,7 +155,7 @@ class TestLog:
         assert {line.split(",")[2] for line in lines} == {"p6"}
 
 
-def events(answer: TestResponse) -> Iterator[tuple[str, Any]]:
+def events(answer: Response) -> Iterator[tuple[str, Any]]:
     """(name, data) as they come; a beat at least every five seconds."""
     text = ""
     for chunk in answer.iter_encoded():
