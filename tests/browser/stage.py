@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, StorageState, ViewportSize
 
 from admission import wire
 from admission.passage import Kind
@@ -121,6 +121,7 @@ class Venue(Process):
         migrate(database)
         with transaction(database) as connection:
             self.world: World = make_world(connection, utc_now(), server=self.address)
+        self.sessions: dict[str, StorageState] = {}  # by role: a session outlives the server, as its key is stored
         self.start("/sign-in")
 
     def kiosk(self, gate: str, room: str) -> PaperKiosk:
@@ -149,9 +150,10 @@ class Window:
         self._browser = browser
         self._complaints: list[str] = []
 
-    def open(self, size: tuple[int, int] = SIZES["tablet"]) -> Page:
-        """An empty page that knows nobody."""
-        context = self._browser.new_context(viewport={"width": size[0], "height": size[1]})
+    def open(self, size: tuple[int, int] = SIZES["tablet"], session: StorageState | None = None) -> Page:
+        """An empty page that knows nobody, or goes on with a session."""
+        viewport: ViewportSize = {"width": size[0], "height": size[1]}
+        context = self._browser.new_context(viewport=viewport, storage_state=session)
         context.set_default_timeout(PATIENCE_S * 1000)
         page = context.new_page()
         page.on("console", self._note)
@@ -159,11 +161,13 @@ class Window:
         return page
 
     def sign_in(self, venue: Venue, role: str, path: str = "/", size: tuple[int, int] = SIZES["tablet"]) -> Page:
-        """A page at ``path`` for the user of that role, signed in through the form."""
-        page = self.open(size)
+        """A page at ``path`` for the user of that role, who uses the form the first time."""
+        page = self.open(size, venue.sessions.get(role))
         page.goto(venue.address + path)
-        fill_in(page, role, PASSWORD)
-        page.wait_for_url(re.compile(r"/(board|log)"))
+        if role not in venue.sessions:
+            fill_in(page, role, PASSWORD)
+            page.wait_for_url(re.compile(r"/(board|log)"))
+            venue.sessions[role] = page.context.storage_state()
         return page
 
     def complaints(self, *expected: str) -> list[str]:
@@ -189,8 +193,17 @@ def fill_in(page: Page, name: str, password: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def overflow(page: Page) -> list[str]:
-    """What sticks out of the page sideways, with its width; empty if the page cannot be scrolled that way."""
+def overflow(page: Page) -> dict[str, list[str]]:
+    """What sticks out of the page sideways, by size; empty if the page cannot be scrolled that way at any size."""
+    found = {}
+    for name, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        if sideways := _sideways(page):
+            found[name] = sideways
+    return found
+
+
+def _sideways(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => {
           const root = document.scrollingElement;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import socket
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def test_thirty_frames_a_second_are_one_sign_of_life_every_five_seconds(address:
             watchdog.feed(now)
             told += [(word, now) for word in heard(ear)]
         words, times = zip(*told, strict=True)
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert words == (b"READY=1", *[b"WATCHDOG=1"] * 6)
         assert FEED_MS <= min(gaps) <= max(gaps) < FEED_MS + 33
 
