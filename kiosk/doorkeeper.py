@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from admission import rules, seats
 from admission.badge import BadBadge, Badge
+from admission.errors import DiskError
 from admission.passage import Kind, Passage
 from admission.rules import Admitted, Doorway, Known, LetOut, Listing, Presence, Refused, Seats, Verdict, Why
 from admission.venue import Exits, Session
@@ -67,14 +68,23 @@ class Doorkeeper:
         """Writes a refusal down, after it was shown; repeated ones are counted. Raises DiskError."""
         session = refused.session.id if refused.session is not None else ""
         if self._refusals.note(badge.id, refused.why, session, self._clock.ms()):
-            self._append_refusal(badge.id, site, refused.why, session, 1)
+            self._write_refusals([(badge.id, refused.why, session, 1)], site)
 
     def write_counts(self) -> None:
-        """Writes the counts of repeated refusals whose minute is over. Raises DiskError."""
+        """Writes the counts of repeated refusals whose minute is over. Raises DiskError; they are then tried again."""
         site = self._standing.site
-        for badge, why, session, count in self._refusals.due(self._clock.ms()) if site is not None else []:
-            assert site is not None
-            self._append_refusal(badge, site, why, session, count)
+        if site is not None:
+            self._write_refusals(self._refusals.due(self._clock.ms()), site)
+
+    def _write_refusals(self, counted: list[tuple[int, Why, str, int]], site: Site) -> None:
+        while counted:
+            badge, why, session, count = counted[0]
+            try:
+                self._append_refusal(badge, site, why, session, count)
+            except DiskError:
+                self._refusals.put_back(counted)
+                raise
+            counted = counted[1:]
 
     def last_visit(self, badge: Badge, site: Site) -> Visit | None:
         """The last passage here of the person who holds the badge."""

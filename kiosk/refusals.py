@@ -43,6 +43,10 @@ class Refusals:
         ended, self._ended = self._ended, []
         return ended
 
+    def put_back(self, counted: list[tuple[int, Why, str, int]]) -> None:
+        """What was due and could not be written stays due."""
+        self._ended = counted + self._ended
+
     def _end(self, badge: int, why: Why) -> None:
         run = self._runs.pop((badge, why), None)
         if run is not None and run.more:

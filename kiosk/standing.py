@@ -157,13 +157,13 @@ class Standing:
 
     def badges_of_holder(self, serial: int) -> set[int]:
         """All badges that the holder of this one is known to have had, this one included."""
-        newer, older = self._replaced, {new: old for old, new in self._replaced.items()}
+        if not self._replaced:
+            return {serial}
         found = {serial}
-        for step in (newer, older):
-            at = serial
-            while at in step and step[at] not in found:
-                at = step[at]
-                found.add(at)
+        while fresh := {
+            one for pair in self._replaced.items() if not found.isdisjoint(pair) for one in pair if one not in found
+        }:
+            found |= fresh
         return found
 
     def record_of(self, token: str) -> Record | None:

@@ -192,8 +192,11 @@ def _people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[
     for row in rows:
         values = {"name": row["name"], "organisation": row["organisation"], "delegation": row["delegation"]}
         rights = {"category": codes[row["category"]], "zones": row["zones"], "language": row["language"]}
-        search = search_text(row["name"], row["organisation"], row["delegation"], row["person"])
-        out.append({"ref": row["person"], **values, **rights, "search": search})
+        search = {
+            "search": search_text(row["name"], row["person"]),
+            "search_of": search_text(row["organisation"], row["delegation"]),
+        }
+        out.append({"ref": row["person"], **values, **rights, **search})
     return _upsert(connection, schema.person, ["ref"], out)
 
 

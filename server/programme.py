@@ -12,7 +12,7 @@ from server.store.instants import from_ms
 
 def read(connection: Connection, event: Event) -> Programme:
     """The whole programme under its present version."""
-    rooms = connection.execute(select(schema.room).order_by(schema.room.c.position)).mappings().all()
+    rooms = connection.execute(select(schema.room).order_by(schema.room.c.position, schema.room.c.id)).mappings().all()
     gates = connection.execute(select(schema.gate).order_by(schema.gate.c.id)).mappings().all()
     sessions = connection.execute(select(schema.session).order_by(schema.session.c.starts, schema.session.c.id))
     return Programme(

@@ -61,7 +61,7 @@ def lasting(opening: Callable[[], Frames], wait: Wait) -> Iterator[Frame | Away]
         try:
             yield from opening()
             why = "the camera gives no more frames"
-        except CameraAway as error:
+        except (CameraAway, OSError) as error:
             why = str(error)
         log.warning("camera away: %s", why)
         yield Away(why)

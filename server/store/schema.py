@@ -131,7 +131,8 @@ person = Table(
     Column("category", Integer, ForeignKey("category.code"), nullable=False),
     Column("zones", Integer, nullable=False),
     Column("language", String(35), nullable=False),
-    Column("search", Text, nullable=False),
+    Column("search", Text, nullable=False),  # name and reference, folded
+    Column("search_of", Text, nullable=False),  # organisation and delegation, folded
 )
 
 listing = Table(

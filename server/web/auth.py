@@ -14,7 +14,7 @@ from server.users import Role, User
 
 P = ParamSpec("P")
 
-WATCHERS = frozenset({Role.VIEWER, Role.STEWARD, Role.SUPERVISOR, Role.ORGANISER, Role.ADMIN})
+WATCHERS = frozenset({Role.VIEWER, Role.STEWARD, Role.SUPERVISOR, Role.DESK, Role.ORGANISER, Role.ADMIN})
 LOG_READERS = frozenset({Role.ORGANISER, Role.ADMIN, Role.AUDITOR})
 
 

@@ -58,6 +58,13 @@ STICKS_OUT = """() => {
   }
   return found;
 }"""
+FIRST_WORD_LINES = """() => {
+  const text = document.getElementById("name").firstChild;
+  const word = document.createRange();
+  word.setStart(text, 0);
+  word.setEnd(text, text.data.split(" ")[0].length);
+  return word.getClientRects().length;
+}"""
 ALONE = """
 import sys, threading
 from kiosk.face import Shown
@@ -114,6 +121,15 @@ def test_every_state_is_shown_in_its_own_words_and_fits_every_display(door: Door
         for page in pages:
             until(lambda page=page, wanted=wanted: page.evaluate(READ) == wanted, f"{wanted} is shown")  # type: ignore[misc]
             assert page.evaluate(STICKS_OUT) == [], (shown, status, page.viewport_size)
+
+
+def test_a_long_word_in_a_name_is_made_smaller_and_broken_only_if_it_never_fits(door: Door, window: Window) -> None:
+    page = door.open(window)
+    for name, lines in (("Andriamanantenasoa Mamitiana", 1), ("Hubert" * 12, 2)):
+        door.screen.show(Shown("welcome", "welcome", name))
+        expect(page.locator("#name")).to_have_text(name)
+        assert page.evaluate(FIRST_WORD_LINES) == lines
+        assert page.evaluate(STICKS_OUT) == []
 
 
 def test_a_new_door_learns_where_it_stands_without_a_reload(window: Window) -> None:

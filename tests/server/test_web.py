@@ -17,7 +17,7 @@ from server.web import stream
 from tests.pages import EVIL, Site
 
 PAGES = ("/", "/board", "/board/stream", "/log", "/log.csv")
-WATCHERS = {"viewer", "steward", "supervisor", "organiser", "admin"}
+WATCHERS = {"viewer", "steward", "supervisor", "desk", "organiser", "admin"}
 READERS = {"organiser", "admin", "auditor"}
 
 

@@ -20,11 +20,18 @@ function say(id, text) {
   return element;
 }
 
-// Long names and other languages take more room than planned; smaller type is better than cut type.
+function fitsAt(size) {
+  words.style.setProperty("--fit", size);
+  const narrow = (element) => element.scrollWidth <= element.clientWidth;
+  return words.scrollHeight <= words.clientHeight && [words, ...words.children].every(narrow);
+}
+
+// Long names and other languages take more room than planned; smaller type is better than a broken word,
+// and a broken word better than cut type.
 function fit() {
-  for (const size of SIZES) {
-    words.style.setProperty("--fit", size);
-    if (words.scrollHeight <= words.clientHeight && words.scrollWidth <= words.clientWidth) return;
+  for (const wrap of ["normal", "break-word"]) {
+    words.style.setProperty("--wrap", wrap);
+    if (SIZES.some(fitsAt)) return;
   }
 }
 

@@ -165,6 +165,7 @@ def upgrade() -> None:
     sa.Column('zones', sa.Integer(), nullable=False),
     sa.Column('language', sa.String(length=35), nullable=False),
     sa.Column('search', sa.Text(), nullable=False),
+    sa.Column('search_of', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['category'], ['category.code'], name=op.f('fk_person_category_category')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_person')),
     sa.UniqueConstraint('ref', name=op.f('uq_person_ref'))
