@@ -20,19 +20,32 @@ function say(id, text) {
   return element;
 }
 
-function fitsAt(size) {
-  words.style.setProperty("--fit", size);
-  const narrow = (element) => element.scrollWidth <= element.clientWidth;
-  return words.scrollHeight <= words.clientHeight && [words, ...words.children].every(narrow);
+// Whether the part is whole: no word wider than its line, no line left out. A line that is left out adds at least
+// a quarter to the height; letters that reach out of their line add less.
+function isWhole(part) {
+  const room = Math.min(part.clientWidth, words.clientWidth);
+  return part.scrollWidth <= room && part.scrollHeight <= part.clientHeight * 1.2;
 }
 
-// Long names and other languages take more room than planned; smaller type is better than a broken word,
-// and a broken word better than cut type.
+// The largest size at which this holds; the intended one if it holds at none.
+function largest(holds) {
+  return SIZES.find(holds) ?? 1;
+}
+
+// Long names and other languages take more room than planned. A part with a long word gets smaller by itself, before
+// the word is broken; then all get smaller together, before anything is cut.
 function fit() {
-  for (const wrap of ["normal", "break-word"]) {
-    words.style.setProperty("--wrap", wrap);
-    if (SIZES.some(fitsAt)) return;
+  words.style.setProperty("--fit", 1);
+  words.style.setProperty("--wrap", "normal");
+  for (const part of words.children) {
+    const wholeAt = (size) => (part.style.setProperty("--own", size), isWhole(part));
+    part.style.setProperty("--own", largest(wholeAt));
   }
+  words.style.setProperty("--wrap", "break-word");
+  SIZES.some((size) => {
+    words.style.setProperty("--fit", size);
+    return words.scrollHeight <= words.clientHeight;
+  });
 }
 
 function show(face) {
