@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -31,6 +31,16 @@ class Kind(StrEnum):
     REFUSED = "refused"
 
 
+_TEXT = r"^[^\x00]*$"
+Reference = Annotated[str, msgspec.Meta(max_length=64, pattern=_TEXT)]
+"""The id of a gate, room, session or boot."""
+Word = Annotated[str, msgspec.Meta(max_length=32, pattern=_TEXT)]
+Count = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+Span = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+"""Milliseconds."""
+YEARS = range(2000, 3000)
+
+
 class Passage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
     """One passage. ``at`` is the kiosk's best estimate (None: no clock yet in this boot), give or take
     ``uncertainty_ms``; (boot, boot_ms) lets the server place it once that boot is anchored. ``count`` is above 1
@@ -38,17 +48,17 @@ class Passage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
     v: int = VERSION
     kind: Kind
-    why: str = ""
-    badge: int
-    gate: str
-    room: str
-    session: str = ""
-    boot: str
-    boot_ms: int
+    why: Word = ""
+    badge: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    gate: Reference
+    room: Reference
+    session: Reference = ""
+    boot: Reference
+    boot_ms: Span
     at: datetime | None
-    uncertainty_ms: int = 0
-    count: int = 1
-    flags: tuple[str, ...] = ()
+    uncertainty_ms: Span = 0
+    count: Count = 1
+    flags: Annotated[tuple[Word, ...], msgspec.Meta(max_length=8)] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -68,10 +78,8 @@ def decode(raw: bytes) -> Passage:
         raise BadMessage(f"not a passage: {error}") from error
     if passage.v != VERSION:
         raise BadMessage(f"a passage of version {passage.v}; this side reads version {VERSION}")
-    if not 0 <= passage.badge < 2**63 or not 1 <= passage.count < 2**31:
-        raise BadMessage("a passage with a badge id or a count out of range")
-    if passage.at is not None and passage.at.tzinfo is None:
-        raise BadMessage("a passage whose time has no zone")
+    if passage.at is not None and (passage.at.tzinfo is None or passage.at.year not in YEARS):
+        raise BadMessage("a passage whose time has no zone, or cannot be")
     return passage
 
 

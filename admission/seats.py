@@ -1,7 +1,7 @@
-"""The seat accounts: what a kiosk may spend and what the server may hand out (DESIGN section 5).
+"""The seat accounts: what a kiosk may spend and what the server may hand out (docs/protocol.md, section 8).
 
 Escrow (O'Neil, TODS 11(4), 1986) as bounded counters (Balegas et al., SRDS 2015). All counters are cumulative and
-never go down, so every message is idempotent and merging is ``max``. The names K1..K4, S1, S2 are those of DESIGN.
+never go down, so every message is idempotent and merging is ``max``. K1..K4, S1, S2 are its steps there.
 
 Promise: bodies inside a room <= the capacity under which its seats were granted + forced entries, whatever the
 network does. It rests on no clock.

@@ -30,7 +30,7 @@ class Direction(StrEnum):
 
 
 class Exits(StrEnum):
-    """What an exit from a room proves (DESIGN section 5, K2)."""
+    """What an exit from a room proves (docs/protocol.md, section 8)."""
 
     TRUSTED = "trusted"
     MATCHED = "matched"
@@ -117,7 +117,7 @@ def default_reserve(limit: int | None) -> int:
 
 
 def capacity_at(programme: Programme, room: Room, now: datetime) -> int | None:
-    """C of DESIGN section 5: the smaller of limit - reserve and the capacity of the session now admitting.
+    """The capacity C of docs/protocol.md: the smaller of limit - reserve and the capacity of the session now admitting.
 
     When two sessions admit at once (a changeover), the smaller capacity counts. None: the room has no account.
     """

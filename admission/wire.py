@@ -1,11 +1,12 @@
 """Messages between kiosk and server: versioned, strict on the way in, signed over the bytes sent.
 
-One request and one answer (DESIGN section 6). Unknown fields are refused; a message of another version says so.
+One request and one answer (docs/protocol.md). Unknown fields are refused; a message of another version says so.
 Knows nothing of HTTP beyond the names of two headers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -211,12 +212,22 @@ def decode_exchange(body: bytes) -> Exchange:
     exchange = _decode(_exchange, body)
     if len(exchange.passages) > MAX_PASSAGES:
         raise BadMessage(f"{len(exchange.passages)} passages in one message; at most {MAX_PASSAGES} are read")
-    numbers = [exchange.incarnation, exchange.first_seq, exchange.head_seq, exchange.boot_ms, exchange.wait_ms]
-    for report in exchange.reports:
-        numbers += [report.granted, report.returned, report.entries, report.exits, report.forced, report.era]
-    if min(numbers) < 0 or max(numbers) >= 2**62:
-        raise BadMessage("a number below zero or beyond 2^62")
+    if any(not 0 <= number < 2**53 for number in _numbers(exchange)):
+        raise BadMessage("a number below zero or beyond 2^53")
+    rooms = [report.room for report in exchange.reports]
+    if len(set(rooms)) < len(rooms):
+        raise BadMessage("two reports on one room")
     return exchange
+
+
+def _numbers(exchange: Exchange) -> Iterator[int]:
+    yield from (exchange.incarnation, exchange.first_seq, exchange.head_seq, exchange.boot_ms, exchange.wait_ms)
+    for report in exchange.reports:
+        yield from (number for number in msgspec.structs.astuple(report) if isinstance(number, int))
+    if exchange.presenting is not None:
+        yield from (exchange.presenting.ask, exchange.presenting.badge >> 10)  # a badge id has 63 bits
+    if exchange.cursors is not None:
+        yield from msgspec.structs.astuple(exchange.cursors)
 
 
 def decode_answer(body: bytes) -> Answer:

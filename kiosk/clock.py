@@ -1,4 +1,4 @@
-"""The kiosk's time: milliseconds since boot, anchored to the server's clock by exchanges (DESIGN section 6).
+"""The kiosk's time: milliseconds since boot, anchored to the server's by exchanges (docs/protocol.md, section 11).
 
 A Pi has no clock of its own that could be trusted; CLOCK_BOOTTIME never jumps. Without an anchor in this boot there
 is no ``now``, and the rules then refuse nobody for the time.

@@ -6,7 +6,7 @@ A report and its passages are read together, so they never contradict each other
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -130,8 +130,11 @@ class Dispatch:
 
     def _reports(self) -> tuple[Report, ...]:
         site = self._standing.site
-        if site is None or site.room.limit is None:
-            return ()
-        held = self._standing.account(site.room.id)
-        era, granted, returned, entries, exits, forced = astuple(held)
-        return (Report(site.room.id, era, granted, returned, entries, exits, forced, self._arrivals()),)
+        rooms = self._standing.rooms_held
+        if site is not None and site.room.limit is not None:
+            rooms |= {site.room.id}
+        mine = site.room.id if site is not None else ""
+        return tuple(
+            Report(room, **asdict(self._standing.account(room)), arrivals=self._arrivals() if room == mine else 0)
+            for room in sorted(rooms)
+        )

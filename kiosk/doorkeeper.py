@@ -108,14 +108,15 @@ class Doorkeeper:
         return Known(revoked, presence, lambda session: standing.listing(session, badge.serial))
 
     def _presence(self, badge: Badge, site: Site, word: Whereabouts | None) -> Presence:
-        """The server's word if it came; otherwise this kiosk's own journal, then the last picture.
+        """What this kiosk wrote and the server does not know yet; then the server's word; then the journal; then the
+        last picture of who is inside.
 
         Never hard in a room without exits: people come back from the corridor.
         """
         visit = self.last_visit(badge, site)
         entered_here = visit is not None and visit.kind is Kind.ENTRY
         hard = Presence.SOFT if site.room.exits is Exits.NONE else Presence.HARD
-        if word is not None and not word.inside:
+        if word is not None and not word.inside and not (entered_here and self._unheard(visit)):
             return Presence.OUTSIDE
         if word is not None:
             return hard if word.sure or entered_here else Presence.SOFT
@@ -123,6 +124,9 @@ class Doorkeeper:
             return hard if entered_here else Presence.OUTSIDE
         holder = self._standing.badges_of_holder(badge.serial)
         return Presence.SOFT if self._standing.seen_inside(holder, site.room.id) else Presence.OUTSIDE
+
+    def _unheard(self, visit: Visit | None) -> bool:
+        return visit is not None and visit.seq > self._journal.acknowledged
 
     def _seats(self, site: Site, *, link_up: bool) -> Seats | None:
         if site.room.limit is None:
@@ -141,7 +145,9 @@ class Doorkeeper:
             after = seats.credit_exit(before)
         session = verdict.session.id if verdict.session is not None else ""
         passage = self._passage(kind, badge.id, site, session, flags=tuple(sorted(verdict.flags)))
-        seq = self._journal.append(passage, (room, after) if after != before else None)
+        if after == before:
+            return self._journal.append(passage)
+        seq = self._journal.append(passage, (room, after))
         self._standing.adopt(room, after)
         return seq
 

@@ -118,6 +118,11 @@ class Standing:
         """The account in the room; an empty one before the first grant."""
         return self._accounts.get(room, Account())
 
+    @property
+    def rooms_held(self) -> set[str]:
+        """The rooms in which this kiosk has an account; more than one if it was moved."""
+        return set(self._accounts)
+
     def adopt(self, room: str, account: Account) -> None:
         """Takes over an account that was just written by the journal."""
         self._accounts[room] = account

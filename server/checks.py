@@ -108,7 +108,7 @@ def _tree(sheets: Sheets, known: Known) -> Iterator[Problem]:
 
 
 def _two_way(sheets: Sheets, known: Known) -> Iterator[Problem]:
-    """A room with a two-way gate cannot trust its exits: a body might turn round in the door (DESIGN section 5)."""
+    """A room with a two-way gate cannot trust its exits: a body might turn round in the door."""
     exits = {name: row["exits"] for name, row in known["rooms"].items()}
     exits |= {row.values["room"]: row.values.get("exits") for row in sheets.get("rooms", []) if "room" in row.values}
     for row in sheets.get("gates", []):

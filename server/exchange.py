@@ -1,7 +1,7 @@
 """The use case behind the kiosks' one endpoint: take the passages, merge the accounts, hand out seats, say what is new.
 
 Everything happens in one transaction, and nothing computed in it leaves before its commit. Repeated, delayed and
-reordered messages are absorbed (DESIGN sections 5 and 6). Knows nothing of HTTP or signatures.
+reordered messages are absorbed (docs/protocol.md). Knows nothing of HTTP or signatures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from admission import seats
 from admission.errors import BadMessage
 from admission.passage import GENESIS, Kind, Passage, chain, decode
 from admission.seats import Account, RoomBook
-from admission.venue import Programme, capacity_at
+from admission.venue import Direction, Programme, capacity_at
 from admission.wire import Exchange, GrantTo, Report
 from server import sharing, stays
 from server.stays import DUPLICATE, Step
@@ -58,8 +58,10 @@ class Taken:
 class Desk:
     """Takes one message at a time, inside a transaction that the store has opened."""
 
-    def __init__(self, connection: Connection, programme: Programme, era: int, now: datetime) -> None:
+    def __init__(self, connection: Connection, programme: Programme, era: int, now: datetime, gate: str | None) -> None:
+        """``gate``: where the kiosk that speaks stands."""
         self._connection = connection
+        self._gate = programme.gate(gate) if gate is not None else None
         self._programme = programme
         self._era = era
         self._now = now
@@ -180,7 +182,7 @@ class Desk:
 
     def _check_head(self, message: Exchange, known: Chain) -> None:
         if message.head_seq == known.have_seq and message.head and message.head != known.head:
-            self._raise("hash_fork", "", "", message.device, {"seq": known.have_seq})
+            self._raise_once("hash_fork", message.device, {"seq": known.have_seq, "incarnation": message.incarnation})
 
     def _grant(self, message: Exchange, report: Report) -> GrantTo | None:
         """S1: merge, then fill the account up to its target if the era matches. None: the room has no account."""
@@ -195,7 +197,7 @@ class Desk:
         held = mine.account.granted - mine.account.returned + others.held
         book = RoomBook(capacity, known.recount, known.closed)
         free = book.after(held, mine.account.forced + others.forced)
-        wanted = sharing.target(mine, others, free)
+        wanted = sharing.target(mine, others, free) if self._needs_seats(report.room) else 0
         asking = message.presenting is not None and message.presenting.room == report.room
         if asking and mine.account.balance < 1:
             wanted = max(wanted, 1)
@@ -205,6 +207,10 @@ class Desk:
             passages.save_account(self._connection, report.room, mine, new=before is None)
         full = free <= 0 and mine.account.balance + others.balance == 0
         return GrantTo(report.room, self._era, mine.account.granted, wanted, full)
+
+    def _needs_seats(self, room: str) -> bool:
+        """A kiosk spends seats of the room into which its gate leads; what it holds of others comes back."""
+        return self._gate is not None and self._gate.room == room and self._gate.direction is not Direction.OUT
 
     def _merged(self, message: Exchange, report: Report, before: Holding | None) -> Holding:
         said = Account(self._era, report.granted, report.returned, report.entries, report.exits, report.forced)
@@ -225,6 +231,11 @@ class Desk:
         }
         if passages.put_in_quarantine(self._connection, values):
             self._raise("quarantine", "", "", message.device, {"seq": seq, "why": why})
+
+    def _raise_once(self, kind: str, device: str, facts: dict[str, object]) -> None:
+        """The kiosk repeats what is wrong in every message; one incident says it."""
+        if not passages.was_raised(self._connection, kind, device, msgspec.json.encode(facts).decode()):
+            self._raise(kind, "", "", device, facts)
 
     def _raise(self, kind: str, room: str, gate: str, device: str, facts: dict[str, object]) -> None:
         text = msgspec.json.encode(facts).decode()

@@ -1,4 +1,4 @@
-"""What a passage does to stays: pairs entries with exits, once each (DESIGN section 5, S2 and the tree of rooms).
+"""What a passage does to stays: pairs entries with exits, once each (docs/protocol.md, section 8).
 
 Knows nothing of kiosks' accounts or of messages; runs inside the transaction that appends the passage.
 """

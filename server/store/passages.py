@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, case, func, insert, literal_column
 
 from admission.seats import Account
 from server.store.engine import execute
-from server.store.schema import account, badge, book, incarnation, incident, passage, quarantine, stay
+from server.store.schema import account, badge, book, device, gate, incarnation, incident, passage, quarantine, stay
 
 
 def _p(name: str) -> Any:
@@ -101,7 +101,10 @@ _credit = update(book).where(book.c.room == _p("room")).values(closed=book.c.clo
 _zero: Any = literal_column("0")
 _is_mine = (account.c.device == _p("device")) & (account.c.incarnation == _p("incarnation"))
 _balance = account.c.granted - account.c.returned - account.c.entries + account.c.exits
-_in_reach = account.c.heard >= _p("floor")
+# A gate that only leads out is in reach of nothing: it needs no seats.
+_in_reach = (
+    (account.c.heard >= _p("floor")) & (gate.c.room == book.c.room) & (gate.c.direction != literal_column("'out'"))
+)
 
 
 def _of_mine(column: Any) -> Any:
@@ -127,7 +130,11 @@ _room = (
         _of_others(case((_in_reach, account.c.arrivals), else_=_zero)),
         _of_others(case((_in_reach, literal_column("1")), else_=_zero)),
     )
-    .select_from(book.outerjoin(account, account.c.room == book.c.room))
+    .select_from(
+        book.outerjoin(account, account.c.room == book.c.room)
+        .outerjoin(device, device.c.id == account.c.device)
+        .outerjoin(gate, gate.c.id == device.c.gate)
+    )
     .where(book.c.room == _p("room"))
     .group_by(book.c.room, book.c.recount, book.c.closed)
 )
@@ -174,6 +181,9 @@ _complete_stay = (
     update(stay)
     .where(stay.c.id == _p("id"), stay.c.opened.is_(None))
     .values(entry=_p("entry"), opened=_p("at"), session=_p("session"))
+)
+_raised = select(incident.c.id).where(
+    incident.c.kind == _p("kind"), incident.c.device == _p("device"), incident.c.facts == _p("facts")
 )
 _incident = insert(incident).values({c.name: _p(c.name) for c in incident.c if c.name != "id"})
 
@@ -292,3 +302,9 @@ def complete_stay(connection: Connection, number: int, entry: int, at: int, sess
 def raise_incident(connection: Connection, values: dict[str, Any]) -> None:
     """Writes an incident (all columns but id)."""
     execute(connection, _incident, _named(values))
+
+
+def was_raised(connection: Connection, kind: str, device: str, facts: str) -> bool:
+    """Whether an incident of this kind with these very facts is there already."""
+    values = {"p_kind": kind, "p_device": device, "p_facts": facts}
+    return execute(connection, _raised, values).fetchone() is not None

@@ -84,7 +84,7 @@ room = Table(
     Column("position", Integer, nullable=False),
 )
 
-# The server's own side of a room's seats (DESIGN section 5: A recount, D stays that the server closed).
+# The server's own side of a room's seats (docs/protocol.md, section 8: A recount, D closed stays).
 book = Table(
     "book",
     metadata,

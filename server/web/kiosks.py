@@ -94,7 +94,8 @@ class Lanes:
 
     def _take(self, connection: Connection, message: Exchange, picture: Picture) -> _Found:
         now = self._parts.clock()
-        outcome = Desk(connection, picture.programme, picture.event.era, now).handle(message)
+        gate = picture.devices[message.device][1]
+        outcome = Desk(connection, picture.programme, picture.event.era, now, gate).handle(message)
         asked = message.presenting
         if asked is None or outcome.holder is None:
             return _Found(outcome, None)

@@ -39,7 +39,7 @@ def test_a_wrong_password_is_told_beside_the_form_and_the_name_is_kept(venue: Ve
     ("role", "pages", "first"),
     [
         ("viewer", ["Board"], "/board"),
-        ("steward", ["Board"], "/board"),
+        ("desk", ["Board"], "/board"),
         ("organiser", ["Board", "Log"], "/board"),
         ("auditor", ["Log"], "/log"),
     ],
@@ -58,14 +58,12 @@ def test_each_role_is_led_to_the_pages_that_it_may_open(
     assert window.complaints("status of 404") == []
 
 
-def test_a_role_without_a_page_is_told_so_and_can_leave(venue: Venue, window: Window) -> None:
-    page = window.open()
-    page.goto(f"{venue.address}/sign-in")
-    fill_in(page, "desk", PASSWORD)
+def test_a_page_that_a_role_may_not_open_says_so_and_leads_back(venue: Venue, window: Window) -> None:
+    page = window.sign_in(venue, "steward")
+    page.goto(f"{venue.address}/log")
     expect(page.get_by_role("heading", name="Not for this role")).to_be_visible()
-    expect(page.get_by_role("navigation")).to_have_count(0)
-    page.get_by_role("button", name="Sign out").click()
-    expect(page).to_have_url(f"{venue.address}/sign-in")
+    page.get_by_role("link", name="To the start").click()
+    expect(page).to_have_url(f"{venue.address}/board")
     assert window.complaints("status of 403") == []
 
 

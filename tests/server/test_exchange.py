@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,11 +10,12 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, func, select
 
-from admission.passage import Kind
-from admission.wire import Exchange
-from server import event, occupancy, programme
+from admission.passage import Kind, Passage, encode
+from admission.wire import Exchange, Presenting
+from server import badges, event, news, occupancy, programme
 from server.exchange import Desk, Outcome
 from server.store.engine import PostgresStore, SqliteStore
+from server.store.instants import to_ms
 from server.store.schema import account, book, incident, passage, quarantine, stay
 from tests.world import PaperKiosk, World
 
@@ -38,7 +40,9 @@ class Server:
 
     def take(self, message: Exchange) -> Outcome:
         """Handles a message in a transaction of its own."""
-        return self.store.write(lambda c: Desk(c, self.programme, self.era, self.now).handle(message))
+        return self.store.write(
+            lambda c: Desk(c, self.programme, self.era, self.now, message.device.removeprefix("k-")).handle(message)
+        )
 
     def exchange(self, kiosk: PaperKiosk, asking: int | None = None) -> Outcome:
         """Sends what the kiosk has to say and lets it hear the answer."""
@@ -185,8 +189,6 @@ def test_a_closed_stay_gives_its_seat_back_only_in_a_matched_room(server: Server
 
 
 def test_unknown_and_revoked_badges_are_stored_counted_and_raised(server: Server) -> None:
-    from server import badges
-
     server.store.write(lambda c: badges.revoke(c, ["p2"], "lost", server.now - MINUTE))
     door = server.kiosk("hall-a")
     door.pass_through(Kind.ENTRY, 999 << 32 | 7, server.now)
@@ -255,8 +257,6 @@ def test_a_kiosk_with_a_new_store_has_an_empty_account_and_the_old_one_stays_cou
 
 
 def test_passages_of_a_boot_without_a_clock_are_placed_by_the_message_that_brings_them(server: Server) -> None:
-    from admission.passage import Passage, encode
-
     door = server.kiosk("hall-a")
     facts = {"kind": Kind.ENTRY, "gate": "hall-a", "room": "hall", "at": None}
     same = Passage(badge=_badge(server, 1), boot="boot", boot_ms=60_000, **facts)  # type: ignore[arg-type]
@@ -269,10 +269,6 @@ def test_passages_of_a_boot_without_a_clock_are_placed_by_the_message_that_bring
 
 
 def test_the_word_on_a_holder_knows_where_they_are_and_whether_the_badge_was_revoked(server: Server) -> None:
-    from admission.wire import Presenting
-    from server import badges, news
-    from server.store.instants import to_ms
-
     door = server.kiosk("club-door")
     door.pass_through(Kind.ENTRY, _badge(server, 1), server.now, session="dinner")
     outcome = server.exchange(door, asking=_badge(server, 1))
@@ -292,8 +288,6 @@ def test_the_word_on_a_holder_knows_where_they_are_and_whether_the_badge_was_rev
 
 
 def test_every_passage_of_many_kiosks_at_once_is_stored_exactly_once(server: Server) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     doors = [server.kiosk(gate) for gate in ("hall-a", "hall-b", "club-door", "salon-door", "venue-door")]
 
     def work(door: PaperKiosk) -> None:
@@ -307,3 +301,37 @@ def test_every_passage_of_many_kiosks_at_once_is_stored_exactly_once(server: Ser
         identities = select(passage.c.device, passage.c.seq).distinct().subquery()
         assert connection.execute(select(func.count()).select_from(identities)).scalar_one() == 150
         assert connection.execute(select(func.count()).select_from(passage)).scalar_one() == 150
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"uncertainty_ms": 2**63}, {"gate": "g" * 65}, {"room": "hall\0"}, {"boot_ms": -1}, {"flags": ("x",) * 9}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_passage_that_no_table_could_hold_is_quarantined_and_blocks_nothing(
+    server: Server, change: dict[str, object]
+) -> None:
+    door = server.kiosk("hall-a")
+    fine = Passage(kind=Kind.ENTRY, badge=1, gate="hall-a", room="hall", boot="b", boot_ms=1, at=server.now)
+    door.append(encode(msgspec.structs.replace(fine, **change)))
+    door.pass_through(Kind.ENTRY, _badge(server, 1), server.now)
+    assert _verdicts(server.exchange(door)) == ["quarantined", "accepted"]
+
+
+def test_a_fork_is_raised_once_however_often_it_is_repeated(server: Server) -> None:
+    door, clone = server.kiosk("hall-a"), server.kiosk("hall-a")
+    door.pass_through(Kind.ENTRY, _badge(server, 1), server.now)
+    clone.pass_through(Kind.ENTRY, _badge(server, 2), server.now)
+    server.exchange(door)
+    for _ in range(4):
+        server.take(clone.letter())
+    assert sorted(str(row["kind"]) for row in server.rows(incident)) == ["hash_fork", "quarantine"]
+
+
+def test_a_gate_that_only_leads_out_holds_no_seats_and_the_others_hold_them_all(server: Server) -> None:
+    doors = [server.kiosk("hall-a"), server.kiosk("hall-b"), server.kiosk("hall-out")]
+    for _ in range(5):
+        for door in doors:
+            server.exchange(door)
+    assert doors[2].account.granted == 0
+    assert doors[0].account.granted + doors[1].account.granted >= 90

@@ -27,9 +27,12 @@ function isWhole(part) {
   return part.scrollWidth <= room && part.scrollHeight <= part.clientHeight * 1.2;
 }
 
-// The largest size at which this holds; the intended one if it holds at none.
-function largest(holds) {
-  return SIZES.find(holds) ?? 1;
+// Gives this the largest size at which it is all right; false if it never is.
+function size(element, property, isRight) {
+  return SIZES.some((each) => {
+    element.style.setProperty(property, each);
+    return isRight();
+  });
 }
 
 // Long names and other languages take more room than planned. A part with a long word gets smaller by itself, before
@@ -38,14 +41,10 @@ function fit() {
   words.style.setProperty("--fit", 1);
   words.style.setProperty("--wrap", "normal");
   for (const part of words.children) {
-    const wholeAt = (size) => (part.style.setProperty("--own", size), isWhole(part));
-    part.style.setProperty("--own", largest(wholeAt));
+    if (!size(part, "--own", () => isWhole(part))) part.style.setProperty("--own", 1);
   }
   words.style.setProperty("--wrap", "break-word");
-  SIZES.some((size) => {
-    words.style.setProperty("--fit", size);
-    return words.scrollHeight <= words.clientHeight;
-  });
+  size(words, "--fit", () => words.scrollHeight <= words.clientHeight);
 }
 
 function show(face) {
