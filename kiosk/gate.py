@@ -111,6 +111,7 @@ class Gate:
         earlier = self._earlier(visit, text, site) if visit is not None else None
         if earlier is not None:
             return earlier
+        self._show(Shown("reading", "reading"))
         word = self._parts.line.ask(badge.id, site.room.id)
         if word is not None and word.claimed and self._postpone(text):
             return self._show(Shown("moment", "moment"))

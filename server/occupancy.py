@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,8 +31,8 @@ class Moves:
 
 def board(connection: Connection, picture: Picture, now: datetime) -> dict[str, object]:
     """The whole board: ``rooms`` and ``kiosks``, with times in the venue's zone."""
-    moves = _moves(connection, now)
     programme = picture.programme
+    moves = _nested(programme, _moves(connection, now))
     local = now.astimezone(picture.event.zone)
     return {
         "at": f"{local:%H:%M:%S}",
@@ -55,6 +55,25 @@ def _moves(connection: Connection, now: datetime) -> Moves:
         came=_by_minute(connection, stay.c.opened, now),
         went=_by_minute(connection, stay.c.closed, now),
     )
+
+
+def _nested(programme: Programme, moves: Moves) -> Moves:
+    """A room without gates of its own holds whoever is in the rooms inside it."""
+    inside_of, came, went = dict(moves.inside), dict(moves.came), dict(moves.went)
+    gated = {gate.room for gate in programme.gates}
+    for room in sorted(programme.rooms, key=lambda one: -len(programme.ancestors(one.id))):
+        within = [one.id for one in programme.rooms if one.inside == room.id]
+        if room.id not in gated and within:
+            inside_of[room.id] = sum(inside_of.get(one, 0) for one in within)
+            came[room.id], went[room.id] = _sum(came, within), _sum(went, within)
+    return Moves(inside_of, moves.attending, came, went)
+
+
+def _sum(minutes: Mapping[str, Mapping[int, int]], rooms: Sequence[str]) -> Mapping[int, int]:
+    total: Counter[int] = Counter()
+    for room in rooms:
+        total.update(minutes.get(room, {}))
+    return total
 
 
 def _by_minute(connection: Connection, instant: Column[int], now: datetime) -> dict[str, dict[int, int]]:

@@ -20,6 +20,7 @@ from admission.wire import Exchange, Lane
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 EARLIEST = datetime(2000, 1, 1)  # noqa: DTZ001 - Hypothesis adds the zone
+LATEST = datetime(2999, 12, 31)  # noqa: DTZ001
 LETTER = Exchange(device="k", incarnation=1, boot="b", boot_ms=5, lane=Lane.ASK)
 
 words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
@@ -32,7 +33,7 @@ passages = st.builds(
     room=words,
     boot=words,
     boot_ms=st.integers(0, 2**40),
-    at=st.none() | st.datetimes(timezones=st.just(UTC), min_value=EARLIEST),
+    at=st.none() | st.datetimes(timezones=st.just(UTC), min_value=EARLIEST, max_value=LATEST),
     count=st.integers(1, 100),
 )
 

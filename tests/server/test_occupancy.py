@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from admission.passage import Kind
+from admission.venue import Direction, Exits, Gate, GateId, Programme, Room, RoomId
 from server import occupancy
 from server.current import Current
 from server.exchange import Desk
+from server.occupancy import Moves, _nested
 from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore
 from server.store.instants import to_ms
@@ -237,3 +239,16 @@ def test_a_revoked_kiosk_is_no_longer_shown(store: Either, venue: World) -> None
     gone = update(schema.device).where(schema.device.c.id == "k-hall-a").values(revoked=to_ms(NOON))
     store.write(lambda connection: connection.execute(gone))
     assert [one["name"] for one in board(store)["kiosks"]] == ["k-hall-out", "k-salon-door"]
+
+
+TREE = (("venue", ""), ("foyer", "venue"), ("hall", "foyer"), ("salon", "foyer"), ("annex", "venue"))
+
+
+def test_a_room_without_gates_holds_whoever_is_in_the_rooms_inside_it() -> None:
+    rooms = [Room(RoomId(name), name, RoomId(parent) if parent else None, None, 0, Exits.NONE) for name, parent in TREE]
+    gates = [Gate(GateId(name), name, RoomId(name), None, Direction.IN) for name in ("hall", "salon", "annex")]
+    moves = Moves({"hall": 3, "salon": 2, "annex": 1}, {}, {"hall": {0: 3}, "salon": {0: 1, 4: 1}}, {"hall": {2: 5}})
+    nested = _nested(Programme(1, "E", "UTC", tuple(rooms), tuple(gates)), moves)
+    assert nested.inside == {"hall": 3, "salon": 2, "annex": 1, "foyer": 5, "venue": 6}
+    assert nested.came["venue"] == {0: 4, 4: 1}
+    assert nested.went["foyer"] == {2: 5}

@@ -77,6 +77,7 @@ function writeRoom(element, room) {
   find(element, "line").setAttribute("points", points.join(" "));
   find(element, "dot").setAttribute("d", points.length ? `M${points.at(-1)}h0` : "");
   writeSession(element, "now", room.now, "until");
+  write(element, "came", room.now ? figures.format(room.now.attended) : "");
   writeSession(element, "next", room.next, "at");
 }
 
