@@ -23,6 +23,7 @@ from kiosk.config import Config, read, read_enrolment
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch
 from kiosk.doorkeeper import Doorkeeper
+from kiosk.face import Place
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
@@ -92,9 +93,9 @@ def run(settings: Config) -> int:
     return stop.status or 0
 
 
-def _place(standing: Standing) -> tuple[str, str]:
+def _place(standing: Standing) -> Place:
     site = standing.site
-    return ("", "") if site is None else (site.gate.name, site.room.name)
+    return Place() if site is None else Place(site.gate.name, site.room.name, site.programme.timezone)
 
 
 class _Stop:

@@ -128,7 +128,8 @@ class Gate:
         elif due is not None and now >= due.at_ms:
             self.present(due.text)
         elif now >= self._shown_until:
-            self._show(Shown(WAITING, "waiting" if self._parts.standing.site is not None else "starting"))
+            ready = self._parts.standing.site is not None
+            self._show(Shown(WAITING, "waiting") if ready else Shown("moment", "starting"))
 
     def _postpone(self, text: str) -> bool:
         """Another kiosk is deciding on this person: ask again soon, for two seconds at most."""

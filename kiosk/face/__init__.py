@@ -57,6 +57,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the door is, as staff read it; empty before the first news. ``zone``: the venue's time zone."""
+
+    gate: str = ""
+    room: str = ""
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The thin line at the edge, for staff."""
 

@@ -13,15 +13,15 @@ from flask import Flask, Response, render_template
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from admission.errors import ConfigError
-from kiosk.face import WAITING, Shown, Status
+from kiosk.face import WAITING, Place, Shown, Status
 
 HEARTBEAT_S = 5.0
 
 
 class Screen:
-    """A Face that a browser shows. ``place`` gives the names of gate and room."""
+    """A Face that a browser shows. ``place`` says where the door is."""
 
-    def __init__(self, place: Callable[[], tuple[str, str]]) -> None:
+    def __init__(self, place: Callable[[], Place]) -> None:
         self._place = place
         self._moved = threading.Condition()
         self._count = 0
@@ -48,10 +48,11 @@ class Screen:
         """What the page shows now."""
         with self._moved:
             shown, status = self._shown, self._status
-        gate, room = self._place()  # not known before the first news from the server
+        place = self._place()
         return {
-            "gate": gate,
-            "room": room,
+            "gate": place.gate,
+            "room": place.room,
+            "zone": place.zone,
             "state": shown.state,
             "key": shown.key,
             "title": shown.title,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from flask import Flask, Response
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 
 from server import users
 from server.current import Current
@@ -78,7 +79,11 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
 
 
 def _user() -> object | None:
-    return current_user if current_user.is_authenticated else None
+    """Who is signed in; nobody where the database cannot say, so that its error can be shown."""
+    try:
+        return current_user if current_user.is_authenticated else None
+    except SQLAlchemyError:
+        return None
 
 
 def _guard(response: Response) -> Response:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from admission.rules import Why
-from kiosk.face import Shown, Status, refusal
+from kiosk.face import Place, Shown, Status, refusal
 from kiosk.face.screen import Screen
 from kiosk.face.words import WORDS
 from tests.browser.stage import Process, Window, free_port, until
@@ -67,9 +67,9 @@ FIRST_WORD_LINES = """() => {
 }"""
 ALONE = """
 import sys, threading
-from kiosk.face import Shown
+from kiosk.face import Place, Shown
 from kiosk.face.screen import Screen
-screen = Screen(lambda: ("Hall A", "The hall"))
+screen = Screen(lambda: Place("Hall A", "The hall"))
 screen.show(Shown("waiting", "waiting"))
 screen.serve("127.0.0.1", int(sys.argv[1]))
 threading.Event().wait()
@@ -80,7 +80,7 @@ class Door:
     """A screen in this process. Where it stands is not known at first, as on a new kiosk."""
 
     def __init__(self) -> None:
-        self.place = ("", "")
+        self.place = Place()
         self.screen = Screen(lambda: self.place)
         self.port = free_port()
         self._server = self.screen.serve("127.0.0.1", self.port)
@@ -101,7 +101,7 @@ class Door:
 def door() -> Iterator[Door]:
     """A door that knows where it stands."""
     made = Door()
-    made.place = ("Hall A", "The hall")
+    made.place = Place("Hall A", "The hall", "Asia/Kolkata")
     yield made
     made.close()
 
@@ -136,7 +136,7 @@ def test_a_new_door_learns_where_it_stands_without_a_reload(window: Window) -> N
     door = Door()
     page = door.open(window)
     expect(page.locator(".place")).to_be_hidden()
-    door.place = ("Hall A", "The hall")
+    door.place = Place("Hall A", "The hall", "Asia/Kolkata")
     door.screen.show(Shown("waiting", "waiting"))
     expect(page.locator(".place")).to_have_text("Hall A · The hall")
     expect(page).to_have_title("Hall A")

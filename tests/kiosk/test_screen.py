@@ -13,7 +13,7 @@ import pytest
 
 from admission.errors import ConfigError
 from admission.rules import Why
-from kiosk.face import Shown, Status, refusal, screen
+from kiosk.face import Place, Shown, Status, refusal, screen
 from kiosk.face.screen import Screen
 from kiosk.face.words import ADVICE_LIMIT, TITLE_LIMIT, WORDS
 
@@ -23,7 +23,7 @@ WELCOME = Shown("welcome", "welcome", "Łukasz <b>Żółć</b>", "Keynote & more
 @pytest.fixture
 def shown() -> Screen:
     """A screen at a door."""
-    return Screen(lambda: ("Door <A>", "The hall"))
+    return Screen(lambda: Place("Door <A>", "The hall", "Asia/Kolkata"))
 
 
 def page(one: Screen) -> str:

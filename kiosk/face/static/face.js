@@ -56,6 +56,7 @@ function show(face) {
 function report(face) {
   for (const part of ["gate", "room"]) say(part, face[part]);
   if (face.gate) document.title = face.gate;
+  clock.dataset.zone = face.zone;
   footer.dataset.link = face.link;
   say("trouble", face.trouble);
   say("queue", String(face.queue)).parentElement.hidden = face.queue === 0;
@@ -90,10 +91,11 @@ function listen() {
   awaitNews();
 }
 
+// The venue's time, as on the badges and boards; the machine's own until the kiosk knows where it is.
 function tick() {
   const now = new Date();
-  const parts = [now.getHours(), now.getMinutes(), now.getSeconds()];
-  clock.textContent = parts.map((part) => String(part).padStart(2, "0")).join(":");
+  const options = { hour12: false, timeZone: clock.dataset.zone || undefined };
+  clock.textContent = now.toLocaleTimeString("en-GB", options);
   setTimeout(tick, 1000 - now.getMilliseconds());
 }
 
