@@ -74,7 +74,7 @@ def decode(raw: bytes) -> Passage:
     """The passage in ``raw``. Raises BadMessage, whose text says what is wrong with it."""
     try:
         passage = _decoder.decode(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"not a passage: {error}") from error
     if passage.v != VERSION:
         raise BadMessage(f"a passage of version {passage.v}; this side reads version {VERSION}")

@@ -83,7 +83,7 @@ def credit_exit(account: Account) -> Account:
 
 def is_excess(balance: int, target: int) -> bool:
     """Whether a kiosk that should hold ``target`` seats holds so many more that it gives the rest back."""
-    return balance > target * 5 // 4 + 1
+    return balance > (target * 5 // 4 + 1 if target else 0)
 
 
 def give_back(account: Account, seats: int) -> Account:

@@ -26,6 +26,7 @@ MAX_BODY = 1_000_000
 MAX_PASSAGES = 500
 UP = b"threshold-exchange-1\0"
 DOWN = b"threshold-answer-1\0"
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Lane(StrEnum):
@@ -245,7 +246,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     try:
         message = decoder.decode(body)
         version = message.v
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         version = _version_of(body)
         if version == VERSION:
             raise BadMessage(f"not a message: {error}") from error
@@ -258,7 +259,7 @@ def _version_of(body: bytes) -> int:
     """The version that a message which cannot be read says to have; ours if it says none."""
     try:
         return _version.decode(body).v
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return VERSION
 
 

@@ -79,7 +79,9 @@ class Place:
 def main(camera: str | None, keep: Path | None, port: int, seed: int, seconds: float | None) -> None:
     """A summit comes in through three doors. Ctrl-C ends it."""
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGTERM, _interrupt)
+    os.umask(0o077)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _interrupt)
     try:
         with _folder(keep) as folder:
             ports = _free_ports(port, 1 + len(DOORS))
@@ -87,6 +89,8 @@ def main(camera: str | None, keep: Path | None, port: int, seed: int, seconds: f
             _run(place, camera, seed, seconds)
     except ThresholdError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     except KeyboardInterrupt:
         pass
     click.echo(f"stopped; the data is in {keep}" if keep else "stopped; nothing is left behind")
@@ -199,6 +203,7 @@ def _processes(logs: Path) -> Iterator[_Starter]:
     try:
         yield starter
     finally:
+        click.echo("stopping ...")
         starter.end()
 
 
@@ -234,7 +239,7 @@ def _sample_badges(place: Place) -> None:
 def _print_addresses(place: Place) -> None:
     click.echo()
     click.echo(f"  board   {place.server}/board   (on a wall: {place.server}/board?wall)")
-    click.echo(f"  log     {place.server}/log")
+    click.echo(f"  log     {place.server}/log   (organiser and admin)")
     for number, door in enumerate(DOORS):
         click.echo(f"  door    http://127.0.0.1:{place.screen_ports[number]}/   {door.gate}")
     names = ", ".join(f"{name} ({role.value})" for name, role in USERS)

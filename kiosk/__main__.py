@@ -51,6 +51,9 @@ def main(config: Path | None, **given: str | None) -> None:
     """Threshold's kiosk: reads badges at one gate and decides at once."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it says is said better by ours
+    os.umask(0o077)
     try:
         settings = msgspec.structs.replace(read(config), **{k: v for k, v in given.items() if v is not None})
         status = run(settings)
@@ -61,7 +64,6 @@ def main(config: Path | None, **given: str | None) -> None:
 
 def run(settings: Config) -> int:
     """Runs the kiosk until it is told to stop; the exit status."""
-    cv2.setNumThreads(1)
     enrolment = read_enrolment(Path(settings.enrolment))
     host, port = settings.screen_address
     disk = Disk(Path(settings.data) / "kiosk.db", secrets.randbits(48))
@@ -73,6 +75,7 @@ def run(settings: Config) -> int:
     uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, lambda: stop.now(ROLLED_BACK))
     screen = Screen(lambda: _place(standing))
     page = screen.serve(host, port)
+    click.echo(f"the door's screen is at http://{settings.screen}/")
     gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, ZbarReader(), screen))
     watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
     uplink.start()

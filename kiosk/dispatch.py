@@ -119,7 +119,7 @@ class Dispatch:
         if answer.badges is not None:
             self._standing.learn_badges(answer.badges)
         if answer.presence is not None:
-            self._standing.learn_presence(answer.presence)
+            self._standing.learn_presence(answer.presence, answer.have_seq)
 
     def _anchor(self, letter: Letter, answer: Answer) -> None:
         before = self._clock.anchor

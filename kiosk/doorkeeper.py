@@ -12,7 +12,7 @@ from admission.badge import BadBadge, Badge
 from admission.errors import DiskError
 from admission.passage import Kind, Passage
 from admission.rules import Admitted, Doorway, Known, LetOut, Listing, Presence, Refused, Seats, Verdict, Why
-from admission.venue import Exits, Session
+from admission.venue import Exits
 from admission.wire import Whereabouts
 from kiosk.clock import Clock
 from kiosk.disk import Disk
@@ -21,15 +21,17 @@ from kiosk.refusals import Refusals
 from kiosk.standing import Site, Standing
 
 ARRIVALS_MS = 300_000
+JUST_NOW_MS = 120_000
 _NOBODY = Known(revoked=False, presence=Presence.OUTSIDE, listing=lambda _session: Listing.SILENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict, and the number of the passage that was written for it (0: none)."""
+    """The verdict, the number of the passage that was written for it (0: none), and why an exit was not written."""
 
     verdict: Verdict
     seq: int = 0
+    unwritten: str = ""
 
 
 class Doorkeeper:
@@ -42,7 +44,7 @@ class Doorkeeper:
         self._clock = clock
         self._refusals = Refusals()
         self._arrived: list[int] = []
-        self._served: Session | None = None
+        self._served = journal.last_session()
 
     def judge(self, badge: Badge, site: Site, word: Whereabouts | None, *, link_up: bool) -> Decision:
         """The decision on a badge, on the disk when this returns. Raises DiskError, and then nobody has passed."""
@@ -56,8 +58,13 @@ class Doorkeeper:
             )
             if isinstance(verdict, Refused):
                 return Decision(verdict)
-            seq = self._write(badge, site, verdict)
-        self._served = verdict.session or self._served
+            try:
+                seq = self._write(badge, site, verdict)
+            except DiskError as error:
+                if isinstance(verdict, LetOut):  # everybody gets out, even uncounted
+                    return Decision(verdict, 0, str(error))
+                raise
+        self._served = verdict.session.id if verdict.session is not None else self._served
         return Decision(verdict, seq)
 
     def judge_stranger(self, flaw: BadBadge, site: Site) -> Verdict:
@@ -99,7 +106,8 @@ class Doorkeeper:
         return len(self._arrived)
 
     def _doorway(self, site: Site) -> Doorway:
-        return Doorway(site.gate.direction, site.sessions, self._clock.now(), self._served)
+        served = next((one for one in site.sessions if one.id == self._served), None)
+        return Doorway(site.gate.direction, site.sessions, self._clock.now(), served)
 
     def _known(self, badge: Badge, site: Site, word: Whereabouts | None) -> Known:
         standing = self._standing
@@ -108,25 +116,36 @@ class Doorkeeper:
         return Known(revoked, presence, lambda session: standing.listing(session, badge.serial))
 
     def _presence(self, badge: Badge, site: Site, word: Whereabouts | None) -> Presence:
-        """What this kiosk wrote and the server does not know yet; then the server's word; then the journal; then the
-        last picture of who is inside.
+        """Whether the holder is in the room, from the freshest that is known.
 
-        Never hard in a room without exits: people come back from the corridor.
+        What this kiosk wrote and the server does not know yet; then the server's word; then its last picture of who
+        is inside, if that is newer than what was written here; then this kiosk's own journal.
         """
         visit = self.last_visit(badge, site)
-        entered_here = visit is not None and visit.kind is Kind.ENTRY
-        hard = Presence.SOFT if site.room.exits is Exits.NONE else Presence.HARD
-        if word is not None and not word.inside and not (entered_here and self._unheard(visit)):
+        if visit is not None and visit.seq > self._journal.acknowledged:
+            return self._own(visit, site)
+        if word is not None and not word.inside:
             return Presence.OUTSIDE
+        if word is not None and word.sure:
+            return Presence.SOFT if site.room.exits is Exits.NONE else Presence.HARD
         if word is not None:
-            return hard if word.sure or entered_here else Presence.SOFT
-        if visit is not None:
-            return hard if entered_here else Presence.OUTSIDE
+            return self._own(visit, site) if visit is not None and visit.kind is Kind.ENTRY else Presence.SOFT
         holder = self._standing.badges_of_holder(badge.serial)
-        return Presence.SOFT if self._standing.seen_inside(holder, site.room.id) else Presence.OUTSIDE
+        pictured = self._standing.pictured(holder, site.room.id, since=visit.seq if visit is not None else 0)
+        if pictured is not None:
+            return Presence.SOFT if pictured else Presence.OUTSIDE
+        return Presence.OUTSIDE if visit is None else self._own(visit, site)
 
-    def _unheard(self, visit: Visit | None) -> bool:
-        return visit is not None and visit.seq > self._journal.acknowledged
+    def _own(self, visit: Visit, site: Site) -> Presence:
+        """What this kiosk saw itself. Hard where nobody could have left unseen: at the room's only gate, or within
+        two minutes. Never hard in a room without exits: people come back from the corridor."""
+        if visit.kind is not Kind.ENTRY:
+            return Presence.OUTSIDE
+        gates = [gate for gate in site.programme.gates if gate.room == site.room.id]
+        since = visit.boot_ms if visit.boot == self._clock.boot else 0  # of an earlier boot: perhaps just before it
+        just_now = self._clock.ms() - since < JUST_NOW_MS
+        hard = site.room.exits is not Exits.NONE and (len(gates) == 1 or just_now)
+        return Presence.HARD if hard else Presence.SOFT
 
     def _seats(self, site: Site, *, link_up: bool) -> Seats | None:
         if site.room.limit is None:
@@ -139,16 +158,16 @@ class Doorkeeper:
         room = site.room.id
         before = after = self._standing.account(room)
         if kind is Kind.ENTRY:
-            self._arrived.append(self._clock.ms())
             after = seats.spend(before) if site.room.limit is not None else before
         elif self._credits_exit(badge, site):
             after = seats.credit_exit(before)
         session = verdict.session.id if verdict.session is not None else ""
         passage = self._passage(kind, badge.id, site, session, flags=tuple(sorted(verdict.flags)))
-        if after == before:
-            return self._journal.append(passage)
-        seq = self._journal.append(passage, (room, after))
-        self._standing.adopt(room, after)
+        seq = self._journal.append(passage, (room, after) if after != before else None)
+        if after != before:
+            self._standing.adopt(room, after)
+        if kind is Kind.ENTRY:
+            self._arrived.append(self._clock.ms())
         return seq
 
     def _credits_exit(self, badge: Badge, site: Site) -> bool:
@@ -158,10 +177,10 @@ class Doorkeeper:
         return trusted and (visit is None or visit.kind is not Kind.EXIT)
 
     def _append_refusal(self, badge: int, site: Site, why: Why, session: str, count: int) -> None:
-        if why in (Why.FULL, Why.NO_SEATS):
-            self._arrived.append(self._clock.ms())
         with self._disk.held:
             self._journal.append(self._passage(Kind.REFUSED, badge, site, session, why=why.value, count=count))
+        if why in (Why.FULL, Why.NO_SEATS):
+            self._arrived.append(self._clock.ms())
 
     def _passage(  # noqa: PLR0913 - the facts of a passage, by name
         self,

@@ -62,11 +62,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A badge that another kiosk is deciding on: it is asked about again."""
+    """A badge that cannot be decided on yet: it is asked about again while it is held up."""
 
     text: str
     at_ms: int
-    left: int
 
 
 class Gate:
@@ -78,6 +77,7 @@ class Gate:
         self._presentations = Presentations()
         self._shown_until = 0
         self._moment: _Moment | None = None
+        self._tries = MOMENTS
         self._trouble = ""
         self._away = False
         self.strangers = 0
@@ -87,6 +87,7 @@ class Gate:
         try:
             self._away = isinstance(frame, Away)
             if isinstance(frame, Away):
+                self._moment = None
                 self._show(Shown("trouble", "camera_away"))
             else:
                 self._look(frame)
@@ -102,12 +103,16 @@ class Gate:
         """Decides on one presentation and shows the outcome, which is also returned."""
         site = self._parts.standing.site
         if site is None:
+            self._moment = _Moment(text, self._parts.clock.ms() + MOMENT_MS)
             return self._show(Shown("moment", "starting"))
         badge = verify(text, site.keys)
         if isinstance(badge, BadBadge):
             self.strangers += 1
             return self._show(_outcome(self._parts.doorkeeper.judge_stranger(badge, site), site))
-        visit = self._parts.doorkeeper.last_visit(badge, site)
+        try:
+            visit = self._parts.doorkeeper.last_visit(badge, site)
+        except DiskError as error:
+            return self._unwritten(error, site)
         earlier = self._earlier(visit, text, site) if visit is not None else None
         if earlier is not None:
             return earlier
@@ -123,29 +128,35 @@ class Gate:
         text = self._presentations.see([reading.text for reading in readings], now)
         due = self._moment
         if text is not None:
-            self._moment = None
+            self._moment, self._tries = None, MOMENTS
             self.present(text)
+        elif due is not None and not self._presentations.shows(due.text):
+            self._moment = None  # whoever waited has gone
         elif due is not None and now >= due.at_ms:
+            self._moment = None
             self.present(due.text)
         elif now >= self._shown_until:
             ready = self._parts.standing.site is not None
             self._show(Shown(WAITING, "waiting") if ready else Shown("moment", "starting"))
 
     def _postpone(self, text: str) -> bool:
-        """Another kiosk is deciding on this person: ask again soon, for two seconds at most."""
-        due = self._moment
-        left = due.left - 1 if due is not None and due.text == text else MOMENTS
-        self._moment = _Moment(text, self._parts.clock.ms() + MOMENT_MS, left) if left else None
-        return bool(left)
+        """Asks again soon, for two seconds at most."""
+        self._tries -= 1
+        self._moment = _Moment(text, self._parts.clock.ms() + MOMENT_MS) if self._tries > 0 else None
+        return self._moment is not None
 
     def _decide(self, badge: Badge, text: str, site: Site, word: Whereabouts | None) -> Shown:
-        self._moment = None
         try:
             decision = self._parts.doorkeeper.judge(badge, site, word, link_up=self._parts.line.up)
         except DiskError as error:
             return self._unwritten(error, site)
-        self._trouble = ""
+        self._trouble = decision.unwritten
+        if decision.unwritten:
+            log.error("an exit was not written: %s", decision.unwritten)
+            return self._show(Shown("goodbye", "goodbye"))
         if isinstance(decision.verdict, Refused):
+            if decision.verdict.why is Why.NO_SEATS and self._parts.line.up and self._postpone(text):
+                return self._show(Shown("moment", "moment"))  # seats may be on their way to this door
             shown = self._show(_outcome(decision.verdict, site))
             self._parts.doorkeeper.note_refusal(badge, site, decision.verdict)
             self._parts.line.flush()
@@ -155,15 +166,23 @@ class Gate:
     def _confirm(self, kind: Kind, seq: int, text: str, site: Site, session: Session | None) -> Shown:
         """Shows what is on the disk now, sends it up, and remembers that it was seen."""
         state = "welcome" if kind is Kind.ENTRY else "goodbye"
-        record = self._parts.standing.record_of(text) if site.programme.show_names else None
         detail = session.title if session is not None and kind is Kind.ENTRY else ""
-        shown = self._show(Shown(state, state, record.name if record is not None else "", detail))
+        shown = self._show(Shown(state, state, self._name(text, site), detail))
         self._parts.line.flush()
         try:
             self._parts.journal.mark_shown(seq)
         except DiskError as error:  # the passage itself is safe; at worst it is shown once more
             self._trouble = str(error)
         return shown
+
+    def _name(self, text: str, site: Site) -> str:
+        """The visitor's name if the event allows it; a disk that fails now must not take the green away."""
+        try:
+            record = self._parts.standing.record_of(text) if site.programme.show_names else None
+        except DiskError as error:
+            self._trouble = str(error)
+            return ""
+        return record.name if record is not None else ""
 
     def _earlier(self, visit: Visit, text: str, site: Site) -> Shown | None:
         """What an earlier passage of the same person means for this presentation; None: decide afresh.

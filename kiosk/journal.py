@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from admission.passage import GENESIS, Kind, Passage, chain, encode
+from admission.passage import GENESIS, Kind, Passage, chain, decode, encode
 from admission.seats import Account
 from kiosk.disk import Disk
 from kiosk.standing import save_account
@@ -95,6 +95,15 @@ class Journal:
                 (room, *serials),
             ).fetchone()
         return None if row is None else Visit(Kind(row[0]), int(row[1]), str(row[2]), int(row[3]))
+
+    def last_session(self) -> str:
+        """The session of the newest passage that names one: what was served before a restart; "" if none."""
+        with self._disk.reading() as connection:
+            for row in connection.execute("SELECT body FROM journal ORDER BY seq DESC LIMIT 500"):
+                passage = decode(bytes(row[0]))
+                if passage.kind is not Kind.REFUSED and passage.session:
+                    return passage.session
+        return ""
 
     def mark_shown(self, seq: int) -> None:
         """The visitor has seen the verdict of passage ``seq``."""

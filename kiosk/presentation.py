@@ -30,7 +30,6 @@ class Presentations:
                 self._last_seen[text] = at_ms
         return begun
 
-    @property
-    def in_view(self) -> int:
-        """How many presentations have not ended."""
-        return len(self._last_seen)
+    def shows(self, text: str) -> bool:
+        """Whether the text's presentation has not ended."""
+        return text in self._last_seen

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -36,8 +36,11 @@ class Site:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The venue's time zone."""
-        return ZoneInfo(self.programme.timezone)
+        """The venue's time zone; UTC for one that this machine does not know: only what is shown depends on it."""
+        try:
+            return ZoneInfo(self.programme.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo("UTC")
 
     @property
     def sessions(self) -> list[Session]:
@@ -66,6 +69,7 @@ class Standing:
         self._revoked = b""
         self._lists: dict[str, tuple[bytes, bytes]] = {}
         self._inside: tuple[str, bytes] = ("", b"")
+        self._pictured_seq = 0
         self._heard: datetime | None = None
         self.cursors = Cursors()
         self._load()
@@ -99,9 +103,10 @@ class Standing:
         self._replaced = dict(news.replaced)
         self._highest, self._revoked, self._lists = unpacked
 
-    def learn_presence(self, news: PresenceNews) -> None:
+    def learn_presence(self, news: PresenceNews, have_seq: int) -> None:
         """Takes the picture of who is inside. Not worth a write: without it presence is merely unknown."""
         self._inside = (news.room, bitmap.unpack(news.inside))
+        self._pictured_seq = have_seq
         self.cursors = Cursors(self.cursors.programme, self.cursors.badges, news.version)
 
     def as_of(self) -> str:
@@ -156,9 +161,11 @@ class Standing:
             return Listing.YES
         return Listing.NEWER if serial > self._highest else Listing.SILENT
 
-    def seen_inside(self, serials: set[int], room: str) -> bool:
-        """Whether the last picture from the server has the person inside."""
-        return self._inside[0] == room and any(bitmap.holds(self._inside[1], serial) for serial in serials)
+    def pictured(self, serials: set[int], room: str, since: int) -> bool | None:
+        """Whether the server's last picture has the person inside; None if it is older than passage ``since``."""
+        if self._inside[0] != room or self._pictured_seq < since:
+            return None
+        return any(bitmap.holds(self._inside[1], serial) for serial in serials)
 
     def badges_of_holder(self, serial: int) -> set[int]:
         """All badges that the holder of this one is known to have had, this one included."""

@@ -18,7 +18,7 @@ from concurrent.futures import TimeoutError as Late
 import urllib3
 
 from admission import wire
-from admission.errors import DiskError, NetworkError, PeerError
+from admission.errors import DiskError, NetworkError, PeerError, ThresholdError
 from admission.seats import RolledBack
 from admission.wire import Answer, Lane, Presenting, Whereabouts
 from kiosk.dispatch import Dispatch
@@ -78,6 +78,7 @@ class Uplink:
         try:
             word = answer.result(DEADLINE_S).whereabouts
         except (Late, NetworkError, PeerError, DiskError):
+            answer.cancel()  # one that nobody waits for would only claim the person
             self._missed += 1
             return None
         return word if word is not None and word.ask == number else None
@@ -90,13 +91,13 @@ class Uplink:
     def _serve_asks(self) -> None:
         while (item := self._asks.get()) is not None:
             presenting, outcome = item
-            if outcome.cancelled():
+            if not outcome.set_running_or_notify_cancel():
                 continue
             try:
                 outcome.set_result(self._exchange(Lane.ASK, presenting, 0, timeout=2.0))
-            except (NetworkError, PeerError, DiskError) as error:
+            except Exception as error:  # noqa: BLE001 - the lane must outlive whatever one letter does
                 self._note(error)
-                outcome.set_exception(error)
+                outcome.set_exception(error if isinstance(error, ThresholdError) else PeerError(repr(error)))
 
     def _serve_news(self) -> None:
         pause = 0.0
@@ -105,7 +106,7 @@ class Uplink:
             try:
                 self._exchange(Lane.NEWS, None, hold, timeout=HOLD_MS / 1000 + 10)
                 pause = 0.05 if self._dispatch.behind else 0.0
-            except (NetworkError, PeerError, DiskError) as error:
+            except Exception as error:  # noqa: BLE001 - the lane must outlive whatever one letter does
                 self._note(error)
                 pause = min(BACK_OFF_S[1], max(BACK_OFF_S[0], pause * 2)) * (0.5 + self._jitter() / 2)
 
@@ -115,7 +116,7 @@ class Uplink:
         try:
             reply = self._http.request("POST", self._url, body=letter.body, headers=letter.headers, timeout=wait)
         except urllib3.exceptions.HTTPError as error:
-            raise NetworkError(f"the server cannot be reached: {type(error).__name__}") from error
+            raise NetworkError("the server cannot be reached") from error
         if reply.status != 200:
             raise PeerError(f"the server answered {reply.status}: {reply.data[:200].decode('utf-8', 'replace')}")
         try:
@@ -129,7 +130,9 @@ class Uplink:
         return answer
 
     def _note(self, error: Exception) -> None:
-        if self.up or str(error) != self.trouble:
+        if not isinstance(error, ThresholdError):
+            log.error("an exchange failed", exc_info=error)
+        elif self.up or str(error) != self.trouble:
             log.warning("%s", error)
         self.up = False
         self.trouble = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -13,13 +14,13 @@ from typing import TypeVar
 
 import click
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, make_url, select
 
 from admission import wire
 from admission.errors import ThresholdError
 from server import badges, devices, event, imports, log, summit, users
-from server.cards import draw_cards
-from server.config import Config
+from server.cards import Card, draw_cards
+from server.config import Config, check_bind
 from server.config import read as read_config
 from server.serve import Gunicorn
 from server.store import schema
@@ -41,6 +42,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except ThresholdError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'the system'}: {error.strerror or error}") from error
 
 
 class Commands(click.Group):
@@ -50,6 +53,14 @@ class Commands(click.Group):
         """Runs the command."""
         with _plain_errors():
             return super().invoke(ctx)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes the file whole or not at all, for nobody else to read."""
+    part = path.with_name(f"{path.name}.part")
+    part.touch(mode=0o600)
+    part.write_bytes(content)
+    part.replace(path)
 
 
 def _write(config: Config, work: Callable[[Connection], T]) -> T:
@@ -65,8 +76,9 @@ def _write(config: Config, work: Callable[[Connection], T]) -> T:
 def main(context: click.Context, config: Path | None, data: Path | None) -> None:
     """Threshold's server: the centre that owns the seats and keeps every passage."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("alembic", "fontTools", "fpdf"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in (("alembic", logging.WARNING), ("fontTools", logging.ERROR), ("fpdf", logging.ERROR)):
+        logging.getLogger(name).setLevel(level)
+    os.umask(0o077)  # whatever is written here is nobody else's to read
     settings = read_config(config)
     if data is not None:
         settings = msgspec.structs.replace(settings, data=str(data), database="")
@@ -85,7 +97,7 @@ def init(config: Config, name: str, timezone: str, number: int, show_names: bool
     epoch = now().replace(minute=0, second=0, microsecond=0)
     new = event.NewEvent(number, name, timezone, epoch, show_names)
     _write(config, lambda c: event.start(c, new, (os.urandom(32), os.urandom(32), os.urandom(32))))
-    click.echo(f"{name}: ready in {config.url}")
+    click.echo(f"{name}: ready in {make_url(config.url).render_as_string()}")
 
 
 @main.command("make-summit")
@@ -94,7 +106,7 @@ def init(config: Config, name: str, timezone: str, number: int, show_names: bool
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="the folder for the CSV files")
 def make_summit(seed: int, opening: datetime | None, out: Path) -> None:
     """Write a made-up summit as CSV files, ready to be imported."""
-    start = (opening or now()).astimezone()
+    start = (opening or now().replace(second=0, microsecond=0)).astimezone()
     summit.write_csv(summit.make_summit(seed, start), out)
     click.echo(f"a made-up summit that opens at {start:%Y-%m-%d %H:%M} lies in {out}")
 
@@ -121,10 +133,12 @@ def import_files(config: Config, folder: Path) -> None:
 @click.pass_obj
 def add_kiosk(config: Config, name: str, gate: str, server: str, out: Path) -> None:
     """Provision a kiosk: writes the file that makes a Raspberry Pi this kiosk. Keep it secret, carry it once."""
-    seed = os.urandom(32)
-    enrolment = _write(config, lambda c: devices.add_kiosk(c, name, gate, server, seed, now()))
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(wire.encode(enrolment) + b"\n")
+
+    def work(connection: Connection) -> None:
+        enrolment = devices.add_kiosk(connection, name, gate, server, os.urandom(32), now())
+        _replace(out, wire.encode(enrolment) + b"\n")
+
+    _write(config, work)
     click.echo(f"{name} stands at {gate}; put {out} on it as its enrolment file and delete it here")
 
 
@@ -150,17 +164,21 @@ def print_badges(config: Config, refs: tuple[str, ...], reprint: bool, out: Path
     """Issue badges and draw them as a PDF. People who have one are passed over unless --reprint is given."""
     whose = badges.Selection([ref.lower() for ref in refs] or None, reprint)
 
-    def work(connection: Connection) -> int:
+    def work(connection: Connection) -> tuple[list[Card], str]:
         serials = badges.issue(connection, whose, now(), os.urandom)
-        if serials:
-            part = out.with_name(out.name + ".part")
-            with part.open("wb") as file:
-                draw_cards(badges.cards(connection, serials), file, event.read(connection).name)
-            part.replace(out)
-        return len(serials)
+        return badges.cards(connection, serials), event.read(connection).name
 
-    count = _write(config, work)
-    click.echo(f"{count} badges in {out}" if count else "nobody needs a badge; to print again, use --reprint")
+    cards, title = _write(config, work)
+    if not cards:
+        click.echo("nobody needs a badge; to print again, use --reprint")
+        return
+    drawn = io.BytesIO()  # after the commit, so that no door waits for a drawing
+    draw_cards(cards, drawn, title)
+    try:
+        _replace(out, drawn.getvalue())
+    except OSError as error:
+        raise ThresholdError(f"{len(cards)} badges were issued but not saved ({error}); use --reprint") from error
+    click.echo(f"{len(cards)} badges in {out}")
 
 
 @main.command("revoke-badge")
@@ -170,7 +188,7 @@ def print_badges(config: Config, refs: tuple[str, ...], reprint: bool, out: Path
 def revoke_badge(config: Config, refs: tuple[str, ...], why: str) -> None:
     """Revoke the live badges of people, by their references."""
     count = _write(config, lambda c: badges.revoke(c, [ref.lower() for ref in refs], why, now()))
-    click.echo(f"{count} revoked; kiosks in reach know within seconds")
+    click.echo(f"{count} revoked; kiosks in reach know within seconds" if count else "none of them has a live badge")
 
 
 @main.command("export-log")
@@ -186,12 +204,17 @@ def export_log(config: Config, out: Path) -> None:
 
 
 @main.command()
+@click.option("--bind", help="host:port to listen on, like 0.0.0.0:8080 for kiosks on other machines")
 @click.pass_obj
-def run(config: Config) -> None:
+def run(config: Config, bind: str | None) -> None:
     """Serve kiosks and consoles until it is told to stop."""
+    config = msgspec.structs.replace(config, bind=bind or config.bind)
+    host = check_bind(config.bind)
     migrate(config.url)
     with Reader(config.url).read() as connection:
         event.read(connection)
+    alone = " (this machine only; --bind 0.0.0.0:PORT opens it to others)" if host.startswith("127.") else ""
+    click.echo(f"listening on http://{config.bind}/{alone}")
     Gunicorn(config, now).run()
 
 

@@ -27,6 +27,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.database or f"sqlite:///{Path(self.data).absolute() / 'threshold.db'}"
 
 
+def check_bind(bind: str) -> str:
+    """The host of host:port. Raises ConfigError."""
+    host, _, port = bind.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigError(f"bind = {bind!r}: write host:port, like 127.0.0.1:8080 or 0.0.0.0:8080")
+    return host
+
+
 def read(path: Path | None) -> Config:
     """The settings in the file (None: the defaults). Raises ConfigError naming the file and the setting."""
     if path is None:

@@ -1,6 +1,6 @@
 """What every exchange needs and what seldom changes: event, programme, keys of badges and kiosks, held in memory.
 
-Read again when a change number has moved; that is looked at once a second at most, and at once after ``forget``.
+Read again when a change number has moved; that is looked at once a second at most.
 """
 
 from __future__ import annotations
@@ -48,17 +48,13 @@ class Current:
         """The picture, at most a second old. Raises ConfigError if the database holds no event."""
         now = self._clock()
         picture = self._picture
-        if picture is not None and now - self._checked < FRESH:
+        if picture is not None and abs(now - self._checked) < FRESH:
             return picture
         with self._lock:
             with self._store.read() as connection:
                 self._picture = self._look(connection)
             self._checked = now
             return self._picture
-
-    def forget(self) -> None:
-        """Makes the next ``get`` look."""
-        self._picture = None
 
     def _look(self, connection: Connection) -> Picture:
         known = self._picture

@@ -33,6 +33,7 @@ ALARMING = frozenset({DUPLICATE, UNKNOWN_BADGE, REVOKED_MEANWHILE})
 REACH_MS = 60_000
 SETTLED = timedelta(seconds=2)
 NO_CLOCK_MS = 86_400_000
+LONGEST_BOOT_MS = 60 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ class Desk:
         at, uncertainty = self._place(message, passage)
         passages.lock_holder(self._connection, passage.badge)
         holder = passages.holder_of(self._connection, passage.badge)
-        verdict = self._judge(passage, holder, at)
+        step = Step(0, holder, passage.badge >> 32, passage.room, passage.session, at, uncertainty)
+        verdict = self._judge(passage, step)
         values = {
             "device": message.device,
             "incarnation": message.incarnation,
@@ -145,39 +147,40 @@ class Desk:
         }
         row = passages.append(self._connection, values)
         if passage.kind is not Kind.REFUSED:
-            self._follow(row, at, passage, holder, touched)
+            self._follow(replace(step, passage=row), passage.kind, touched)
         if verdict in ALARMING:
             self._raise(verdict, passage.room, passage.gate, message.device, {"passage": row})
         return verdict
 
-    def _follow(self, row: int, at: int, passage: Passage, holder: Holder, touched: set[str]) -> None:
-        """Lets the stays follow the passage in row ``row``."""
-        step = Step(row, holder, passage.badge >> 32, passage.room, passage.session, at)
-        act = stays.enter if passage.kind is Kind.ENTRY else stays.leave
+    def _follow(self, step: Step, kind: Kind, touched: set[str]) -> None:
+        """Lets the stays follow the passage."""
+        act = stays.enter if kind is Kind.ENTRY else stays.leave
         act(self._connection, step, self._programme)
-        touched.add(passage.room)
-        touched.update(stay.room for stay in holder.stays)
+        touched.add(step.room)
+        touched.update(stay.room for stay in step.holder.stays)
 
     def _programme_knows(self, passage: Passage) -> None:
         if self._programme.room(passage.room) is None:
             raise BadMessage(f"a passage into room {passage.room!r}, which the programme does not have")
 
-    def _judge(self, passage: Passage, holder: Holder, at: int) -> str:
+    def _judge(self, passage: Passage, step: Step) -> str:
         if passage.kind is Kind.REFUSED:
             return NOTED
-        if holder.person is None:
+        if step.holder.person is None:
             return UNKNOWN_BADGE
-        if passage.kind is Kind.ENTRY and holder.revoked is not None and holder.revoked <= at:
+        revoked = step.holder.revoked
+        if passage.kind is Kind.ENTRY and revoked is not None and revoked <= step.at:
             return REVOKED_MEANWHILE
-        return stays.judge(passage.kind, passage.room, at, holder)
+        return stays.judge(passage.kind, step)
 
     def _place(self, message: Exchange, passage: Passage) -> tuple[int, int]:
         """When it was (ms) and how sure that is: by the kiosk's anchored clock; otherwise by the boot that the
         message shares with it; otherwise no better than the time of arrival."""
         if passage.at is not None:
             return to_ms(passage.at), passage.uncertainty_ms
-        if passage.boot == message.boot:
-            return self._now_ms - max(0, message.boot_ms - passage.boot_ms), 1000
+        ago = max(0, message.boot_ms - passage.boot_ms)
+        if passage.boot == message.boot and ago < LONGEST_BOOT_MS:
+            return self._now_ms - ago, 1000
         return self._now_ms, NO_CLOCK_MS
 
     def _check_head(self, message: Exchange, known: Chain) -> None:
@@ -197,11 +200,13 @@ class Desk:
         held = mine.account.granted - mine.account.returned + others.held
         book = RoomBook(capacity, known.recount, known.closed)
         free = book.after(held, mine.account.forced + others.forced)
-        wanted = sharing.target(mine, others, free) if self._needs_seats(report.room) else 0
-        asking = message.presenting is not None and message.presenting.room == report.room
-        if asking and mine.account.balance < 1:
-            wanted = max(wanted, 1)
-        if report.era == self._era:
+        wanted = 0
+        if self._needs_seats(report.room):
+            asking = message.presenting is not None and message.presenting.room == report.room
+            floor = 1 if asking and mine.account.balance < 1 else 0
+            wanted = max(floor, sharing.target(mine, others, free))
+        # A store that was never given anything holds no era yet: its first seats need not wait for another round.
+        if report.era == self._era or (before is None and report.era == 0 and mine.account == Account(self._era)):
             mine = replace(mine, account=seats.grant(mine.account, free, wanted))
         if mine != before:
             passages.save_account(self._connection, report.room, mine, new=before is None)

@@ -32,7 +32,8 @@ class Moves:
 def board(connection: Connection, picture: Picture, now: datetime) -> dict[str, object]:
     """The whole board: ``rooms`` and ``kiosks``, with times in the venue's zone."""
     programme = picture.programme
-    moves = _nested(programme, _moves(connection, now))
+    running = [now_next[0].id for room in programme.rooms if (now_next := _now_and_next(programme, room, now))[0]]
+    moves = _nested(programme, _moves(connection, running, now))
     local = now.astimezone(picture.event.zone)
     return {
         "at": f"{local:%H:%M:%S}",
@@ -47,8 +48,10 @@ def inside(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(query).all())
 
 
-def _moves(connection: Connection, now: datetime) -> Moves:
-    attending = select(stay.c.session, func.count(stay.c.holder.distinct())).where(stay.c.opened.is_not(None))
+def _moves(connection: Connection, sessions: Sequence[str], now: datetime) -> Moves:
+    attending = select(stay.c.session, func.count(stay.c.holder.distinct())).where(
+        stay.c.opened.is_not(None), stay.c.session.in_(sessions)
+    )
     return Moves(
         inside=inside(connection),
         attending=dict(connection.execute(attending.group_by(stay.c.session)).all()),

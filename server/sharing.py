@@ -12,9 +12,12 @@ EVEN = 0.3
 
 
 def target(mine: Holding, others: Others, free: int) -> int:
-    """The seats that ``mine`` should hold, of ``free`` and those held by all kiosks in reach (mine too)."""
+    """The seats that ``mine`` should hold, of ``free`` and those held by all kiosks in reach (mine too).
+
+    ``free`` below zero (the capacity was lowered) shrinks every target, so that seats come back.
+    """
     kiosks = others.in_reach + 1
-    pool = max(0, free) + others.balance_in_reach + mine.account.balance
+    pool = max(0, free + others.balance_in_reach + mine.account.balance)
     arrivals = others.arrivals_in_reach + mine.arrivals
     even = EVEN * arrivals / kiosks + FLOOR
     return int(SHARE * pool * (mine.arrivals + even) / (arrivals + even * kiosks))

@@ -21,7 +21,7 @@ UNMATCHED = "exit_unmatched"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry or exit: the passage's row, the badge's holder, where and when (ms)."""
+    """One entry or exit: the passage's row, the badge's holder, where and when (ms, give or take)."""
 
     passage: int
     holder: Holder
@@ -29,14 +29,25 @@ class Step:
     room: str
     session: str
     at: int
+    uncertainty: int
+
+    @property
+    def earliest(self) -> int:
+        """It was not before this; what is paired by time must be provable."""
+        return self.at - self.uncertainty
+
+    @property
+    def latest(self) -> int:
+        """It was not after this."""
+        return self.at + self.uncertainty
 
 
-def judge(kind: Kind, room: str, at: int, holder: Holder) -> str:
+def judge(kind: Kind, step: Step) -> str:
     """The server's verdict on an entry or exit of a known holder, before anything follows from it."""
-    here = [stay for stay in holder.stays if stay.room == room]
+    here = [stay for stay in step.holder.stays if stay.room == step.room]
     if kind is Kind.EXIT:
-        return ACCEPTED if any(_open_before(stay, at) for stay in here) else UNMATCHED
-    if any(_is_early_exit(stay, at) for stay in here):
+        return ACCEPTED if any(_open_before(stay, step.earliest) for stay in here) else UNMATCHED
+    if any(_is_early_exit(stay, step.latest) for stay in here):
         return ACCEPTED
     return DUPLICATE if any(stay.closed is None and not stay.duplicate for stay in here) else ACCEPTED
 
@@ -44,26 +55,31 @@ def judge(kind: Kind, room: str, at: int, holder: Holder) -> str:
 def enter(connection: Connection, step: Step, programme: Programme) -> None:
     """Opens a stay and closes those in rooms that are not around this one.
 
-    An exit that arrived before its entry is completed instead; a second open stay in the room is marked duplicate.
+    An exit that arrived before its entry is completed instead; a second open stay in the room is marked duplicate;
+    an entry that arrives after a later one elsewhere opens a stay that is closed already.
     """
     _leave_others(connection, step, programme)
     here = [stay for stay in step.holder.stays if stay.room == step.room]
-    came_first = next((stay for stay in here if _is_early_exit(stay, step.at)), None)
-    if came_first and passages.complete_stay(connection, came_first.id, step.passage, step.at, step.session):
+    came_first = next((stay for stay in here if _is_early_exit(stay, step.latest)), None)
+    if came_first and passages.complete_stay(connection, came_first.id, step.passage, step.latest, step.session):
         _credit_if_matched(connection, step.room, programme)
         return
-    duplicate = judge(Kind.ENTRY, step.room, step.at, step.holder) == DUPLICATE
-    _write(connection, step, entered=True, duplicate=duplicate)
+    went_on = _went_on(step, programme)
+    if went_on is not None:
+        _write(connection, step, opened=step.latest, closed=went_on)
+        _credit_if_matched(connection, step.room, programme)
+        return
+    _write(connection, step, opened=step.latest, duplicate=judge(Kind.ENTRY, step) == DUPLICATE)
 
 
 def leave(connection: Connection, step: Step, programme: Programme) -> None:
     """Closes the oldest stay that was open before; without one, the exit is kept for an entry still to arrive."""
     for stay in step.holder.stays:
-        here = stay.room == step.room and _open_before(stay, step.at)
+        here = stay.room == step.room and _open_before(stay, step.earliest)
         if here and passages.close_stay(connection, stay.id, step.passage, step.at):
             _credit_if_matched(connection, step.room, programme)
             return
-    _write(connection, step, entered=False, duplicate=False)
+    _write(connection, step, closed=step.earliest)
 
 
 def _is_early_exit(stay: Loose, at: int) -> bool:
@@ -77,9 +93,20 @@ def _open_before(stay: Loose, at: int) -> bool:
 def _leave_others(connection: Connection, step: Step, programme: Programme) -> None:
     around = programme.ancestors(step.room)
     for stay in step.holder.stays:
-        elsewhere = stay.room not in around and _open_before(stay, step.at)
+        elsewhere = stay.room not in around and _open_before(stay, step.earliest)
         if elsewhere and passages.close_stay(connection, stay.id, step.passage, step.at):
             _credit_if_matched(connection, stay.room, programme)
+
+
+def _went_on(step: Step, programme: Programme) -> int | None:
+    """When the holder entered a room that this one is not around, later than this entry; None: not that is known."""
+    later = [
+        stay.opened
+        for stay in step.holder.stays
+        if stay.closed is None and stay.opened is not None and stay.opened > step.latest
+        if step.room not in programme.ancestors(stay.room)
+    ]
+    return min(later, default=None)
 
 
 def _credit_if_matched(connection: Connection, room: str, programme: Programme) -> None:
@@ -88,16 +115,18 @@ def _credit_if_matched(connection: Connection, room: str, programme: Programme) 
         passages.credit_closed(connection, room)
 
 
-def _write(connection: Connection, step: Step, *, entered: bool, duplicate: bool) -> None:
+def _write(
+    connection: Connection, step: Step, *, opened: int | None = None, closed: int | None = None, duplicate: bool = False
+) -> None:
     values = {
         "room": step.room,
         "holder": step.holder.id,
         "serial": step.serial,
         "session": step.session,
-        "entry": step.passage if entered else None,
-        "exit": None if entered else step.passage,
-        "opened": step.at if entered else None,
-        "closed": None if entered else step.at,
+        "entry": None if opened is None else step.passage,
+        "exit": step.passage if opened is None else None,
+        "opened": opened,
+        "closed": closed,
         "duplicate": duplicate,
     }
     passages.open_stay(connection, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,11 +30,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may sign in."""
+    """Somebody who may sign in. ``stamp`` changes with the password, so that a new one ends every session."""
 
     id: int
     name: str
     role: Role
+    stamp: str
 
 
 def set_user(connection: Connection, name: str, password: str, role: Role, salt: bytes) -> None:
@@ -53,16 +55,24 @@ def set_user(connection: Connection, name: str, password: str, role: Role, salt:
 def find(connection: Connection, number: int) -> User | None:
     """The active user with that number."""
     row = connection.execute(select(user).where(user.c.id == number, user.c.active)).first()
-    return None if row is None else User(row.id, row.name, Role(row.role))
+    return None if row is None else _user(row.id, row.name, row.role, row.password)
 
 
-def sign_in(connection: Connection, name: str, password: str) -> User | None:
-    """The user whose name and password these are. Takes as long for a name that nobody has."""
-    known = name.replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even to look for it
-    row = connection.execute(select(user).where(user.c.name == known, user.c.active)).first()
-    if not _fits(password, row.password if row is not None else _NOBODY) or row is None:
-        return None
-    return User(row.id, row.name, Role(row.role))
+def look_up(connection: Connection, name: str) -> tuple[User | None, str]:
+    """The active user of that name, and what the password is checked against (with ``fits``, without a connection)."""
+    if "\0" in name:  # no name has one, and PostgreSQL would not even be asked
+        return None, _NOBODY
+    row = connection.execute(select(user).where(user.c.name == name, user.c.active)).first()
+    return (None, _NOBODY) if row is None else (_user(row.id, row.name, row.role, row.password), row.password)
+
+
+def fits(password: str, stored: str) -> bool:
+    """Whether this is the password. Takes long on purpose, and as long for a name that nobody has."""
+    try:
+        Argon2id.verify_phc_encoded(password.encode(), stored)
+    except InvalidKey:
+        return False
+    return True
 
 
 def hash_password(password: str, salt: bytes) -> str:
@@ -71,12 +81,8 @@ def hash_password(password: str, salt: bytes) -> str:
     return kdf.derive_phc_encoded(password.encode())
 
 
-def _fits(password: str, stored: str) -> bool:
-    try:
-        Argon2id.verify_phc_encoded(password.encode(), stored)
-    except InvalidKey:
-        return False
-    return True
+def _user(number: int, name: str, role: str, password: str) -> User:
+    return User(number, name, Role(role), hashlib.sha256(password.encode()).hexdigest()[:16])
 
 
 _NOBODY = hash_password("nobody's password", bytes(16))

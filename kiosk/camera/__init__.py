@@ -57,12 +57,15 @@ def open_camera(source: str, wait: Wait) -> Frames:
 
 def lasting(opening: Callable[[], Frames], wait: Wait) -> Iterator[Frame | Away]:
     """Frames for ever: a camera that vanishes is opened again until it is back."""
+    said = ""
     while True:
         try:
             yield from opening()
             why = "the camera gives no more frames"
         except (CameraAway, OSError) as error:
             why = str(error)
-        log.warning("camera away: %s", why)
+        if why != said:
+            log.warning("camera away: %s", why)
+            said = why
         yield Away(why)
         wait(RETRY_S)

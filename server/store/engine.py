@@ -106,13 +106,13 @@ class PostgresStore:
         self.engine = create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """See Store. A deadlock or serialisation failure is tried again: the work is a function of the rows."""
+        """See Store. Whatever two transactions did to each other is tried again: work is a function of the rows."""
         for attempt in range(5):
             try:
                 with self.engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if attempt == 4 or getattr(error.orig, "sqlstate", "") not in {"40P01", "40001"}:
+                if attempt == 4 or getattr(error.orig, "sqlstate", "") not in {"40P01", "40001", "23505"}:
                     raise
         raise AssertionError("unreachable")
 
@@ -178,7 +178,9 @@ def migrate(url: str) -> None:
     """Brings the schema to the newest revision, making an empty database if there is none."""
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(str(parsed.database))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds the keys of the badges
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = parsed.render_as_string(hide_password=False)
@@ -196,7 +198,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(f"database {url!r}: {error}") from error
+        raise ConfigError(f"database: {error}") from error
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         return parsed
     if parsed.get_backend_name() == "postgresql":

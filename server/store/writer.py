@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from admission.errors import DiskError
 
@@ -100,7 +101,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - told apart below, job by job
             self._roll_back()
             if len(group) == 1:
-                group[0].error = error
+                broken = isinstance(error, sqlite3.OperationalError | OperationalError)
+                group[0].error = DiskError(f"the database failed: {error}") if broken else error
                 return
             for job in group:
                 self._commit([job])

@@ -64,10 +64,11 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
     logins.login_message = None
 
     @logins.user_loader  # type: ignore[untyped-decorator]  # flask-login has no types
-    def _load(number: str) -> SignedIn | None:
+    def _load(cookie: str) -> SignedIn | None:
+        number, _, stamp = cookie.partition(".")
         with store.read() as connection:
             user = users.find(connection, int(number))
-        return None if user is None else SignedIn(user)
+        return None if user is None or user.stamp != stamp else SignedIn(user)
 
     for part in (security.blueprint(parts), organisers.blueprint(parts), sign_in.blueprint(parts)):
         app.register_blueprint(part)

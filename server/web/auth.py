@@ -22,7 +22,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
     """The user behind a request, as Flask-Login wants it."""
 
     def __init__(self, user: User) -> None:
-        self.id = str(user.id)
+        self.id = f"{user.id}.{user.stamp}"  # what the cookie holds: a new password makes it nobody's
         self.name = user.name
         self.role = user.role
 

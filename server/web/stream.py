@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 BEAT_S = 5.0
 PAUSE_S = 0.08
 MAX_LISTENERS = 100
+PATIENCE = 100
 
 Board = dict[str, object]
 
@@ -38,7 +40,7 @@ class Boards:
         self._hub = hub
         self._clock = clock
         self._lock = threading.Lock()
-        self._listeners: list[queue.SimpleQueue[str]] = []
+        self._listeners: list[queue.Queue[str]] = []
         self._thread: threading.Thread | None = None
 
     def look(self) -> Board:
@@ -48,7 +50,7 @@ class Boards:
 
     def listen(self) -> Iterator[str] | None:
         """The event stream for one listener, or None if there are too many."""
-        mine: queue.SimpleQueue[str] = queue.SimpleQueue()
+        mine: queue.Queue[str] = queue.Queue(PATIENCE)
         with self._lock:
             if len(self._listeners) >= MAX_LISTENERS:
                 return None
@@ -60,14 +62,15 @@ class Boards:
         next(events)  # from here on its end is noticed, also if nothing is ever asked of it (HEAD)
         return events
 
-    def _events(self, mine: queue.SimpleQueue[str]) -> Iterator[str]:
+    def _events(self, mine: queue.Queue[str]) -> Iterator[str]:
         try:
             yield ""
             yield "retry: 2000\n\n" + _event("board", self.look())
-            while True:
-                yield mine.get()
+            while mine in self._listeners:
+                with suppress(queue.Empty):
+                    yield mine.get(timeout=2 * BEAT_S)
         finally:
-            with self._lock:
+            with self._lock, suppress(ValueError):
                 self._listeners.remove(mine)
 
     def _watch(self) -> None:
@@ -88,8 +91,11 @@ class Boards:
 
     def _send(self, event: str) -> None:
         with self._lock:
-            for listener in self._listeners:
-                listener.put(event)
+            for listener in list(self._listeners):
+                try:
+                    listener.put_nowait(event)
+                except queue.Full:  # asleep: it gets the whole board when it comes back
+                    self._listeners.remove(listener)
 
 
 def _differences(last: Board, board: Board) -> Iterator[str]:

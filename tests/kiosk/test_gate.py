@@ -150,6 +150,56 @@ def test_somebody_inside_by_another_gate_is_not_let_in_twice(door: Doors) -> Non
     assert written(second)[-1].flags == ()
 
 
+def test_whoever_went_out_while_the_line_was_cut_comes_in_again(door: Doors) -> None:
+    kiosk = door("salon-door")
+    assert kiosk.show("p1") == "welcome"
+    kiosk.line.cut = True
+    for number in range(25):
+        kiosk.show(f"p{2 + 3 * number}" if number < 20 else "p2", later_ms=61_000)
+    assert kiosk.show("p1") == "goodbye"
+    kiosk.line.cut = False
+    assert kiosk.show("p1") == "welcome"
+
+
+def test_a_visitor_of_this_morning_is_not_refused_because_the_server_is_away(door: Doors) -> None:
+    kiosk, way_out = door("hall-a"), door("hall-out")
+    kiosk.show("p1")
+    assert way_out.show("p1") == "goodbye"
+    kiosk.line.cut = True
+    assert kiosk.show("p1", later_ms=3_600_000) == "welcome"
+
+
+def test_the_session_served_last_stays_open_after_a_power_cut_without_a_network(door: Doors) -> None:
+    kiosk = door("hall-a")
+    assert kiosk.show("p1") == "welcome"
+    kiosk.restart(boot="boot-2")
+    kiosk.line.cut = True
+    kiosk.show("p4")
+    assert written(kiosk)[-1].session == "keynote"
+
+
+def test_somebody_inside_gets_out_of_a_two_way_gate_although_the_disk_is_full(door: Doors) -> None:
+    kiosk = door("salon-door")
+    assert kiosk.show("p1") == "welcome"
+    kiosk.disk._connection.execute("PRAGMA query_only = 1")
+    assert kiosk.show("p1") == "goodbye"
+
+
+def test_a_badge_held_up_while_the_door_starts_is_decided_as_soon_as_it_can_be(door: Doors) -> None:
+    kiosk = door("hall-a", heard=False)
+    kiosk.script.texts = [kiosk.world.tokens["p1"]]
+    kiosk.gate.step(kiosk.frame)
+    assert kiosk.face.now == "starting"
+    kiosk.hear()
+    kiosk.ms += 400
+    kiosk.gate.step(kiosk.frame)
+    assert kiosk.face.now == "welcome"
+    for _ in range(20):
+        kiosk.ms += 100
+        kiosk.gate.step(kiosk.frame)
+    assert len(written(kiosk)) == 1
+
+
 def test_an_exit_is_open_to_everybody_always(door: Doors) -> None:
     kiosk = door("hall-out")
     for text in ("p1", "p3", "https://example.org", "TBdamaged"):

@@ -111,7 +111,7 @@ class TestRestart:
         assert standing.account("hall") == Account()
         assert standing.record_of(token(1)) is None
         assert not standing.revoked(1)
-        assert not standing.seen_inside({1}, "hall")
+        assert not standing.pictured({1}, "hall", since=0)
         assert standing.listing(KEYNOTE, 1) is Listing.NEWER
 
     def test_everything_learnt_survives(self, kept: Kept) -> None:
@@ -139,19 +139,19 @@ class TestRestart:
         assert standing.account("hall") == Account(era=2, granted=40)
 
     def test_presence_is_unknown_after_a_restart_and_is_asked_for_again(self, kept: Kept) -> None:
-        kept.standing.learn_presence(PresenceNews(8, "hall", bitmap.pack([3])))
-        assert kept.standing.seen_inside({3}, "hall")
-        assert not kept.standing.seen_inside({3}, "salon")
+        kept.standing.learn_presence(PresenceNews(8, "hall", bitmap.pack([3])), 0)
+        assert kept.standing.pictured({3}, "hall", since=0)
+        assert not kept.standing.pictured({3}, "salon", since=0)
         assert kept.standing.cursors.presence == 8
         kept.standing.learn_badges(badge_news())
         standing = kept.reopen()
-        assert not standing.seen_inside({3}, "hall")
+        assert not standing.pictured({3}, "hall", since=0)
         assert standing.cursors.presence == 0
 
     def test_a_kiosk_that_is_moved_forgets_how_new_its_lists_are(self, kept: Kept) -> None:
         kept.standing.learn_programme(programme_news())
         kept.standing.learn_badges(badge_news())
-        kept.standing.learn_presence(PresenceNews(8, "hall", bitmap.pack([3])))
+        kept.standing.learn_presence(PresenceNews(8, "hall", bitmap.pack([3])), 0)
         kept.standing.learn_programme(programme_news(version=4))
         assert kept.standing.cursors == Cursors(4, 5, 8)
         kept.standing.learn_programme(programme_news("door", 5))
@@ -208,10 +208,10 @@ class TestNews:
             assert (shown(standing, 1), standing.badges_of_holder(1)) == ("One", {1})
 
     def test_a_damaged_picture_of_presence_is_not_taken(self, kept: Kept) -> None:
-        kept.standing.learn_presence(PresenceNews(8, "hall", bitmap.pack([3])))
+        kept.standing.learn_presence(PresenceNews(8, "hall", bitmap.pack([3])), 0)
         with pytest.raises(BadMessage):
-            kept.standing.learn_presence(PresenceNews(9, "hall", b"rubbish"))
-        assert kept.standing.seen_inside({3}, "hall")
+            kept.standing.learn_presence(PresenceNews(9, "hall", b"rubbish"), 0)
+        assert kept.standing.pictured({3}, "hall", since=0)
         assert kept.standing.cursors.presence == 8
 
     def test_of_a_programme_with_a_damaged_key_nothing_is_taken(self, kept: Kept) -> None:
@@ -261,7 +261,7 @@ class TestStolen:
     def test_a_kiosk_that_has_worked_at_a_door_names_nobody(self, door: Doors) -> None:
         kiosk = door("hall-a")
         assert [kiosk.show(f"p{number}") for number in (1, 2, 3)] == ["welcome", "welcome", "not_listed"]
-        assert kiosk.face.shown[0].name == "Person 1"
+        assert next(shown.name for shown in kiosk.face.shown if shown.state == "welcome") == "Person 1"
         raw = b"".join(file.read_bytes() for file in kiosk.folder.iterdir())
         assert b"Keynote" in raw
         people = [f"{what} {number}" for number in range(1, 7) for what in ("Person", "Org", "Land")]

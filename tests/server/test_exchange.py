@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from admission.passage import Kind, Passage, encode
+from admission.seats import is_excess
 from admission.wire import Exchange, Presenting
 from server import badges, event, news, occupancy, programme
 from server.exchange import Desk, Outcome
@@ -236,10 +237,58 @@ def test_the_last_seats_come_one_by_one_and_then_the_room_is_full(server: Server
     assert admitted == 30
 
 
+def test_a_new_store_is_given_seats_at_once(server: Server) -> None:
+    door = server.kiosk("hall-a")
+    server.exchange(door)
+    assert (door.account.era, door.account.balance) == (1, 95)
+
+
 def test_a_report_of_another_era_is_heard_and_given_nothing(server: Server) -> None:
     door = server.kiosk("hall-a")
+    door.account = replace(door.account, era=9, granted=4, entries=1)
     outcome = server.take(door.letter())
-    assert [(grant.era, grant.granted) for grant in outcome.grants] == [(1, 0)]
+    assert [(grant.era, grant.granted) for grant in outcome.grants] == [(1, 4)]
+
+
+def test_when_the_capacity_falls_kiosks_are_told_to_give_seats_back(server: Server) -> None:
+    door = server.kiosk("hall-a")
+    server.exchange(door)
+    keynote = next(one for one in server.programme.sessions if one.id == "keynote")
+    small = msgspec.structs.replace(keynote, capacity=10)
+    server.programme = msgspec.structs.replace(server.programme, sessions=(small,))
+    [grant] = server.take(door.letter()).grants
+    assert grant.target <= 10
+    assert is_excess(door.account.balance, grant.target)
+
+
+def test_an_entry_that_arrives_after_a_later_one_elsewhere_leaves_nobody_in_two_rooms(server: Server) -> None:
+    hall, salon = server.kiosk("hall-a"), server.kiosk("salon-door")
+    salon.pass_through(Kind.ENTRY, _badge(server, 1), server.now)
+    hall.pass_through(Kind.ENTRY, _badge(server, 1), server.now + 20 * MINUTE)
+    server.exchange(hall)
+    server.exchange(salon)
+    assert server.inside() == {"hall": 1}
+    assert {row["room"]: row["closed"] for row in server.rows(book)}["salon"] == 1
+
+
+def test_an_exit_whose_time_nobody_knows_ends_no_stay(server: Server) -> None:
+    hall, way_out = server.kiosk("hall-a"), server.kiosk("hall-out")
+    hall.pass_through(Kind.ENTRY, _badge(server, 1), server.now - MINUTE)
+    server.exchange(hall)
+    lost = Passage(
+        kind=Kind.EXIT, badge=_badge(server, 1), gate="hall-out", room="hall", boot="earlier", boot_ms=1, at=None
+    )
+    way_out.append(encode(lost))
+    assert _verdicts(server.exchange(way_out)) == ["exit_unmatched"]
+    assert server.inside() == {"hall": 1}
+
+
+def test_a_flipped_bit_in_a_passage_blocks_nothing(server: Server) -> None:
+    door = server.kiosk("hall-a")
+    good = encode(Passage(kind=Kind.ENTRY, badge=1, gate="hall-a", room="hall", boot="b", boot_ms=1, at=None))
+    door.append(good.replace(b"hall-a", b"h\xffll-a"))
+    door.pass_through(Kind.ENTRY, _badge(server, 1), server.now)
+    assert _verdicts(server.exchange(door)) == ["quarantined", "accepted"]
 
 
 def test_a_kiosk_with_a_new_store_has_an_empty_account_and_the_old_one_stays_counted(server: Server) -> None:

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
@@ -138,7 +139,10 @@ class Kiosk:
 
     def _watch(self) -> None:
         wait_for(lambda: reachable(self.screen), f"{self.screen} is served")
-        with suppress(OSError, ValueError), urllib.request.urlopen(f"{self.screen}/events", timeout=30) as stream:
+        with (
+            suppress(OSError, ValueError, HTTPException),
+            urllib.request.urlopen(f"{self.screen}/events", timeout=30) as stream,
+        ):
             for line in stream:
                 if line.startswith(b"data: "):
                     self._note(json.loads(line[6:]))
