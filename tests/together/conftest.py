@@ -94,6 +94,7 @@ class Kiosk:
     words: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
     _film: BinaryIO | None = None
+    _last: tuple[str, str, str] | None = None
 
     def start(self) -> None:
         """Starts the process and its film, and watches its screen."""
@@ -148,6 +149,10 @@ class Kiosk:
                     self._note(json.loads(line[6:]))
 
     def _note(self, face: dict[str, str]) -> None:
+        fresh = (face["key"], face["name"], face["detail"])
+        if fresh == self._last:  # only the line about link and queue has changed
+            return
+        self._last = fresh
         if face["key"] in ("waiting", "starting", "reading", "moment"):
             return
         if face["key"] == "welcome":
