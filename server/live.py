@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import psycopg
@@ -34,6 +34,8 @@ class Hub:
         self._moved = threading.Condition()
         self._counts = {ROOMS: 0, NEWS: 0}
         self.carrier: Carrier | None = None
+        self.serving: Callable[[], bool] = lambda: True
+        """Whether this process goes on; whoever holds a connection open looks at it once a second."""
 
     def tell(self, *topics: str) -> None:
         """Something changed, seen by this node: tells everybody."""

@@ -14,6 +14,11 @@ from server.store.engine import open_store
 from server.web import create_app
 
 
+def _end_with(worker: Any) -> None:
+    """Lets event streams and held polls end when their worker is told to, instead of being killed after a while."""
+    worker.wsgi.extensions["threshold"].hub.serving = lambda: worker.alive
+
+
 class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Loads the application in each worker after the fork, as threads and connections do not survive one."""
 
@@ -35,6 +40,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": False,
             "proc_name": "threshold-server",
             "loglevel": "warning",
+            "post_worker_init": _end_with,
             "control_socket_disable": True,
         }
         for name, value in settings.items():

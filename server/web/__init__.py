@@ -46,7 +46,7 @@ def create_parts(store: Store, clock: Callable[[], datetime]) -> Parts:
 def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: bool = False) -> Flask:
     """The whole server as a WSGI application over an open store that holds an event."""
     app = Flask(__name__)
-    parts = create_parts(store, clock)
+    app.extensions["threshold"] = parts = create_parts(store, clock)
     event = parts.current.get().event
     app.config.update(
         SECRET_KEY=event.cookie_secret,

@@ -114,7 +114,7 @@ class Lanes:
             return
         left = min(message.wait_ms, LONGEST_WAIT_MS) / 1000
         try:
-            while left > 0 and self._up_to_date(message):
+            while left > 0 and self._parts.hub.serving() and self._up_to_date(message):
                 if self._parts.hub.wait(NEWS, seen, min(left, LOOK_S)) != seen:
                     return
                 left -= LOOK_S

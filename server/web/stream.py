@@ -24,6 +24,7 @@ from server.store.engine import Store
 log = logging.getLogger(__name__)
 
 BEAT_S = 5.0
+LOOK_S = 1.0
 PAUSE_S = 0.08
 MAX_LISTENERS = 100
 PATIENCE = 100
@@ -66,9 +67,9 @@ class Boards:
         try:
             yield ""
             yield "retry: 2000\n\n" + _event("board", self.look())
-            while mine in self._listeners:
+            while mine in self._listeners and self._hub.serving():
                 with suppress(queue.Empty):
-                    yield mine.get(timeout=2 * BEAT_S)
+                    yield mine.get(timeout=LOOK_S)
         finally:
             with self._lock, suppress(ValueError):
                 self._listeners.remove(mine)
