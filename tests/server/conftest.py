@@ -1,4 +1,4 @@
-"""What the tests of pages share."""
+"""What the tests of pages and of the exchange share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.store.engine import migrate, open_store
+from server.store.engine import PostgresStore, SqliteStore, migrate, open_store
 from tests.pages import Site
+from tests.server.desk import Server
+from tests.world import World
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +20,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     store = open_store(url)
     yield Site(store)
     store.close()
+
+
+@pytest.fixture
+def server(store: SqliteStore | PostgresStore, world: World) -> Server:
+    """The exchange on each kind of database."""
+    return Server(store, world)
