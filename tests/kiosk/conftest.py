@@ -136,8 +136,8 @@ class Kiosk:
         self.dispatch = Dispatch(enrolment, self.disk, self.journal, self.standing, self.clock, lambda: 0)
         self.line = DirectLine(self.dispatch, self.lanes)
         self.face, self.script = Recorder(), Script()
-        parts = Parts(self.journal, self.standing, self.doorkeeper, self.clock, self.line, self.script, self.face)
-        self.gate = Gate(parts)
+        self.parts = Parts(self.journal, self.standing, self.doorkeeper, self.clock, self.line, self.script, self.face)
+        self.gate = Gate(self.parts)
 
     def restart(self, *, boot: str | None = None) -> None:
         """The process ends and starts again; with ``boot``, the whole machine."""

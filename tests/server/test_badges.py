@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from sqlalchemy import Row, select
 
 from admission import badge as tokens
 from admission import bitmap, record
 from admission.errors import ConfigError
-from deploy.footage import Frame, photograph
+from deploy.footage import photograph
 from kiosk.reader import ZbarReader
 from server import badges, imports, news
 from server.badges import Selection
-from server.cards import A4, Card, draw_cards
+from server.cards import A4, Card
 from server.store import schema, versions
 from server.store.engine import PostgresStore, SqliteStore
+from tests.paper import printed
 from tests.world import World, make_world, table, utc_now
 
 Either = SqliteStore | PostgresStore
-DPI = 300
 READING_CM = (26, 28, 30)
 
 
@@ -144,23 +141,6 @@ def test_the_same_badge_is_printed_again_with_the_same_text(store: Either, world
     [card] = cards(store, serial)
     assert card == Card(world.tokens["p3"], "Person 3", "Org 3", "Land 3", "Delegate", "#1f6f8b", serial)
     assert [one.serial for one in cards(store, 9, 2, 5)] == [9, 2, 5]
-
-
-def printed(those: list[Card], folder: Path) -> list[Frame]:
-    """The cards as they come out of the printer and the cutter."""
-    document = io.BytesIO()
-    draw_cards(those, document, "Test summit")
-    (folder / "cards.pdf").write_bytes(document.getvalue())
-    subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", "cards.pdf", "page"], cwd=folder, check=True, timeout=60)
-    sheets = [np.asarray(Image.open(path).convert("L")) for path in sorted(folder.glob("page-*.pgm"))]
-    to_px = DPI / 25.4
-    wide, high = (round(side * to_px) for side in A4.card)
-    places = A4.columns * A4.rows
-    cut = []
-    for at in range(len(those)):
-        left, top = (round(edge * to_px) for edge in A4.corner(at % places))
-        cut.append(sheets[at // places][top : top + high, left : left + wide])
-    return cut
 
 
 @pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="needs pdftoppm (poppler-utils)")
