@@ -32,6 +32,7 @@ TURN_MS = 20_000
 UNSHOWN_MS = 120_000
 MOMENT_MS = 300
 MOMENTS = 7
+LOOK_AGAIN_MS = 500
 
 
 class Line(Protocol):
@@ -75,17 +76,16 @@ class Gate:
         self._parts = parts
         self._glance = Glance()
         self._presentations = Presentations()
+        self._read_ms = 0
         self._shown_until = 0
         self._moment: _Moment | None = None
         self._tries = MOMENTS
         self._trouble = ""
-        self._away = False
         self.strangers = 0
 
     def step(self, frame: Frame | Away) -> None:
         """Takes one frame: reads it, decides on what begins to be held up, and keeps the screen true."""
         try:
-            self._away = isinstance(frame, Away)
             if isinstance(frame, Away):
                 self._moment = None
                 self._show(Shown("trouble", "camera_away"))
@@ -124,7 +124,12 @@ class Gate:
 
     def _look(self, frame: Frame) -> None:
         now = self._parts.clock.ms()
-        readings = self._parts.reader.read(frame) if self._glance.deserves(frame) else []
+        # However slow the camera: what is held up must be seen again before its presentation would end.
+        overdue = not self._presentations.idle and now - self._read_ms >= LOOK_AGAIN_MS
+        readings = []
+        if self._glance.deserves(frame) or overdue:
+            self._read_ms = now
+            readings = self._parts.reader.read(frame)
         text = self._presentations.see([reading.text for reading in readings], now)
         due = self._moment
         if text is not None:

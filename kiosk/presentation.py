@@ -30,6 +30,11 @@ class Presentations:
                 self._last_seen[text] = at_ms
         return begun
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being presented."""
+        return not self._last_seen
+
     def shows(self, text: str) -> bool:
         """Whether the text's presentation has not ended."""
         return text in self._last_seen

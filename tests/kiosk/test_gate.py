@@ -343,3 +343,12 @@ def test_a_kiosk_whose_store_is_an_older_copy_is_unmasked_by_the_server(door: Do
 
 def _random(size: int) -> bytes:
     return b"\x07" * size
+
+
+def test_a_badge_held_still_before_a_slow_camera_is_one_presentation(door: Doors) -> None:
+    kiosk = door("hall-a")
+    kiosk.script.texts = [kiosk.world.tokens["p1"]]
+    for _ in range(40):
+        kiosk.ms += 700
+        kiosk.gate.step(kiosk.frame)
+    assert [shown.key for shown in kiosk.face.shown if shown.state in ("welcome", "counted", "refused")] == ["welcome"]
