@@ -9,15 +9,11 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated
 
 import msgspec
 
 from admission.errors import BadMessage
-
-DeviceId = NewType("DeviceId", str)
-Incarnation = NewType("Incarnation", int)
-Seq = NewType("Seq", int)
 
 GENESIS = bytes(32)
 VERSION = 1

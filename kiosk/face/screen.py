@@ -59,7 +59,6 @@ class Screen:
             "advice": shown.advice,
             "name": shown.name,
             "detail": shown.detail,
-            "until_ms": shown.lasts_ms,
             "link": "up" if status.link_up else "down",
             "queue": status.queue,
             "trouble": status.trouble,

@@ -110,7 +110,6 @@ class TestEvents:
             shown.show(WELCOME)
             event = next_event(reply)
             assert (event["state"], event["name"], event["title"]) == ("welcome", WELCOME.name, "Welcome")
-            assert event["until_ms"] == 2500
             shown.report(Status(link_up=True, queue=3))
             event = next_event(reply)
             assert (event["link"], event["queue"], event["state"]) == ("up", 3, "welcome")

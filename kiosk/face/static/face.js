@@ -1,5 +1,5 @@
 // Keeps the door's page in step with its kiosk. It decides nothing and holds no words: the kiosk
-// says what to show and for how long, the page's own HTML holds the rest. The one thing that the
+// says what to show, and when something else; the page's own HTML holds the rest. The one thing that the
 // page finds out by itself is that its kiosk has gone silent.
 
 const SILENCE_MS = 10_000; // the kiosk speaks at least every 5 s, so one heartbeat may go missing
