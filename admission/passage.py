@@ -20,11 +20,14 @@ VERSION = 1
 
 
 class Kind(StrEnum):
-    """What happened. Later kinds (forced, annulled) are added here, never renamed."""
+    """What happened. FORCED: let in by a steward without a seat (K5); ANNULLED: an entry that did not happen (K6).
+    Later kinds are added here, never renamed."""
 
     ENTRY = "entry"
     EXIT = "exit"
     REFUSED = "refused"
+    FORCED = "forced"
+    ANNULLED = "annulled"
 
 
 _TEXT = r"^[^\x00]*$"
@@ -33,14 +36,15 @@ Reference = Annotated[str, msgspec.Meta(max_length=64, pattern=_TEXT)]
 Word = Annotated[str, msgspec.Meta(max_length=32, pattern=_TEXT)]
 Count = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 Span = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-"""Milliseconds."""
+"""Milliseconds, or the number of a passage."""
 YEARS = range(2000, 3000)
 
 
 class Passage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
     """One passage. ``at`` is the kiosk's best estimate (None: no clock yet in this boot), give or take
     ``uncertainty_ms``; (boot, boot_ms) lets the server place it once that boot is anchored. ``count`` is above 1
-    only for refusals repeated within a minute."""
+    only for refusals repeated within a minute, and for unbadged people (``badge`` 0) whom a steward counts. ``of``: the
+    number of the entry that is annulled; ``by``: the steward's badge."""
 
     v: int = VERSION
     kind: Kind
@@ -55,6 +59,8 @@ class Passage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     uncertainty_ms: Span = 0
     count: Count = 1
     flags: Annotated[tuple[Word, ...], msgspec.Meta(max_length=8)] = ()
+    of: Span = 0
+    by: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
 
 
 _encoder = msgspec.msgpack.Encoder()

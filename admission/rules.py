@@ -2,7 +2,7 @@
 
 ``decide`` is pure and is the same function on every kiosk and on the server. The order of its checks is the order
 in which a reason is useful to the person who stands there: not ours, forged, too early or expired, revoked, no
-session or doors closed, not on the list, already inside, full.
+session or doors closed, not on the list, already inside, held, full.
 
 Knows nothing of cameras, databases or the network: whatever is known of the holder comes in as a :class:`Known`.
 """
@@ -34,6 +34,7 @@ class Why(StrEnum):
     NOT_LISTED = "not_listed"
     ASK_LIST = "ask_list"
     INSIDE_ALREADY = "inside_already"
+    HELD = "held"
     FULL = "full"
     NO_SEATS = "no_seats"
 
@@ -65,10 +66,12 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The seats that this kiosk can spend, and whether the server has said that the room has none left."""
+    """The seats that this kiosk can spend, whether the server has said that the room has none left, and whether a
+    supervisor holds entries."""
 
     balance: int
     room_full: bool
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,8 @@ def _badge_refusal(badge: Badge, keys: EventKeys, known: Known, now: datetime | 
 def _room_refusal(known: Known, seats: Seats | None) -> Why | None:
     if known.presence is Presence.HARD:
         return Why.INSIDE_ALREADY
+    if seats is not None and seats.held:
+        return Why.HELD
     if seats is not None and seats.balance < 1:
         return Why.FULL if seats.room_full else Why.NO_SEATS
     return None

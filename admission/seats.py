@@ -1,16 +1,17 @@
-"""The seat accounts: what a kiosk may spend and what the server may hand out (docs/protocol.md, section 8).
+"""The seat accounts, as a kiosk keeps them: K1 to K6 of docs/protocol.md, section 8.
 
 Escrow (O'Neil, TODS 11(4), 1986) as bounded counters (Balegas et al., SRDS 2015). All counters are cumulative and
-never go down, so every message is idempotent and merging is ``max``. K1..K4, S1, S2 are its steps there.
+never go down, so every message is idempotent and merging is ``max``. The server's side is :mod:`admission.ledger`.
 
-Promise: bodies inside a room <= the capacity under which its seats were granted + forced entries, whatever the
-network does. It rests on no clock.
+Promise of both sides together: bodies inside a room <= the largest capacity under which the seats still out were
+granted + forced entries, whatever the network, the disks and the backups do. It rests on no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from admission.venue import Exits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +29,6 @@ class Account:
     def balance(self) -> int:
         """The seats that the kiosk may still spend; never below 0."""
         return self.granted - self.returned - self.entries + self.exits
-
-
-@dataclass(frozen=True, slots=True)
-class RoomBook:
-    """The server's side of a room that is not a kiosk's: capacity C, recount A, stays closed by the server D."""
-
-    capacity: int
-    recount: int = 0
-    closed: int = 0
-
-    def free(self, accounts: Iterable[Account]) -> int:
-        """C + A - SUM(G - R) + D - SUM(V): the seats that may still be granted; below 0 after C was lowered."""
-        return self.after(*self.totals(accounts))
-
-    def after(self, held: int, forced: int) -> int:
-        """``free`` from the two sums SUM(G - R) and SUM(V) over all accounts of the room."""
-        return self.capacity + self.recount - held + self.closed - forced
-
-    @staticmethod
-    def totals(accounts: Iterable[Account]) -> tuple[int, int]:
-        """SUM(G - R) and SUM(V)."""
-        held = forced = 0
-        for one in accounts:
-            held += one.granted - one.returned
-            forced += one.forced
-        return held, forced
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +51,12 @@ def spend(account: Account) -> Account:
     return replace(account, entries=account.entries + 1)
 
 
-def credit_exit(account: Account) -> Account:
-    """K2 in a trusted room: the seat comes back to the kiosk at whose gate the body left."""
-    return replace(account, exits=account.exits + 1)
+def let_out(account: Account, exits: Exits, bodies: int = 1) -> Account:
+    """K2: in a trusted room each body that leaves brings its seat back to the kiosk at whose gate it left.
+
+    To be called once a stay as far as this kiosk knows: not for a badge whose last passage here is an exit.
+    """
+    return replace(account, exits=account.exits + bodies) if exits is Exits.TRUSTED else account
 
 
 def is_excess(balance: int, target: int) -> bool:
@@ -103,19 +81,12 @@ def accept(account: Account, grant: Grant, own_seq: int) -> Account:
     return replace(account, era=grant.era, granted=max(account.granted, grant.granted))
 
 
-def merge(mine: Account, theirs: Account) -> Account:
-    """S1, first half: the larger of every counter, G too, always. The era stays the server's."""
-    return Account(
-        mine.era,
-        max(mine.granted, theirs.granted),
-        max(mine.returned, theirs.returned),
-        max(mine.entries, theirs.entries),
-        max(mine.exits, theirs.exits),
-        max(mine.forced, theirs.forced),
-    )
+def force(account: Account, bodies: int = 1) -> Account:
+    """K5: a steward lets somebody in without a seat. Needs no balance and never touches it."""
+    return replace(account, forced=account.forced + bodies)
 
 
-def grant(account: Account, free: int, target: int) -> Account:
-    """S1, second half: fill the account up to ``target`` seats as far as ``free`` reaches."""
-    seats = max(0, min(free, target - account.balance))
-    return replace(account, granted=account.granted + seats)
+def annul(account: Account, exits: Exits, *, settled: bool) -> Account:
+    """K6: the seat of an entry that did not happen, once an entry. In a matched room it is the server that knows
+    whether an exit has brought it back already; ``settled``: a head count came after the entry, and found nobody."""
+    return account if settled or exits is Exits.MATCHED else replace(account, exits=account.exits + 1)

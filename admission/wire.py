@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -29,6 +29,10 @@ DOWN = b"threshold-answer-1\0"
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+Machine = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
+"""A name of the hardware that tells two machines apart and says nothing else."""
+
+
 class Lane(StrEnum):
     """Ask: a visitor is waiting, nothing is held back. News: backlog and changes, may be held for ``wait_ms``."""
 
@@ -37,7 +41,8 @@ class Lane(StrEnum):
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The kiosk's account in one room, all counters cumulative; ``arrivals``: entries asked for in the last 300 s."""
+    """The kiosk's account in one room, all counters cumulative; ``arrivals``: entries asked for in the last 300 s;
+    ``hold``: the newest hold of entries that it keeps (S6), or kept."""
 
     room: str
     era: int
@@ -47,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exits: int
     forced: int
     arrivals: int = 0
+    hold: int = 0
 
 
 class Presenting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +73,8 @@ class Cursors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a kiosk says. ``passages`` are the journalled bytes from ``first_seq`` on; ``head`` is the chain's hash
-    after the last passage that the kiosk has written, which has the number ``head_seq``."""
+    after the last passage that the kiosk has written, which has the number ``head_seq``; ``acknowledged``: the server
+    has said that it holds everything up to here, in ``era``. ``closed``: this store ends here and spends no more."""
 
     v: int = VERSION
     device: str
@@ -83,17 +90,27 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     presenting: Presenting | None = None
     cursors: Cursors | None = None
     wait_ms: int = 0
+    era: int = 0
+    acknowledged: int = 0
+    machine: Machine = ""
+    closed: bool = False
 
 
 class GrantTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The total ever granted to this incarnation in a room; ``target``: what it should hold (more may be returned);
-    ``full``: the server has no seat left for anybody."""
+    ``full``: the server has no seat left for anybody; ``hold``: entries are held under this number (0: they are not);
+    ``recall``: the total that should have been returned by now; ``elsewhere``: a gate of the room that has seats;
+    ``spare``: how many forced entries still fit under the room's legal limit."""
 
     room: str
     era: int
     granted: int
     target: int
     full: bool
+    hold: int = 0
+    recall: int = 0
+    elsewhere: str = ""
+    spare: int = 0
 
 
 class Whereabouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,7 +179,7 @@ class PresenceNews(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the server says. ``have_seq``: all passages up to this one are stored; (boot, boot_ms) are the request's,
-    so that the kiosk can anchor its clock to ``now``."""
+    so that the kiosk can anchor its clock to ``now``. In a new ``era`` the server may hold less than it had said."""
 
     v: int = VERSION
     device: str
@@ -171,6 +188,7 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     boot_ms: int
     now: datetime
     have_seq: int
+    era: int = 0
     verdicts: tuple[tuple[int, str], ...] = ()
     grants: tuple[GrantTo, ...] = ()
     whereabouts: Whereabouts | None = None
@@ -211,6 +229,12 @@ def decode_exchange(body: bytes) -> Exchange:
     if len(body) > MAX_BODY:
         raise BadMessage(f"a message of {len(body)} bytes; at most {MAX_BODY} are read")
     exchange = _decode(_exchange, body)
+    validate(exchange)
+    return exchange
+
+
+def validate(exchange: Exchange) -> None:
+    """Raises BadMessage for numbers that are out of range and for two reports on one room."""
     if len(exchange.passages) > MAX_PASSAGES:
         raise BadMessage(f"{len(exchange.passages)} passages in one message; at most {MAX_PASSAGES} are read")
     if any(not 0 <= number < 2**53 for number in _numbers(exchange)):
@@ -218,11 +242,11 @@ def decode_exchange(body: bytes) -> Exchange:
     rooms = [report.room for report in exchange.reports]
     if len(set(rooms)) < len(rooms):
         raise BadMessage("two reports on one room")
-    return exchange
 
 
 def _numbers(exchange: Exchange) -> Iterator[int]:
     yield from (exchange.incarnation, exchange.first_seq, exchange.head_seq, exchange.boot_ms, exchange.wait_ms)
+    yield from (exchange.era, exchange.acknowledged)
     for report in exchange.reports:
         yield from (number for number in msgspec.structs.astuple(report) if isinstance(number, int))
     if exchange.presenting is not None:

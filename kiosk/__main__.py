@@ -9,6 +9,9 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -16,18 +19,21 @@ import click
 import cv2
 import msgspec
 
-from admission.errors import ThresholdError
-from kiosk.camera import lasting, open_camera
+from admission.errors import ConfigError, ThresholdError
+from admission.wire import Enrolment
+from kiosk.camera import Away, Frame, lasting, open_camera
 from kiosk.clock import Clock
-from kiosk.config import Config, read, read_enrolment
+from kiosk.config import Config, check_place, find_enrolment, machine_name, read, write_enrolment
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch
 from kiosk.doorkeeper import Doorkeeper
-from kiosk.face import Place
+from kiosk.face import Face, Place
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
-from kiosk.reader import ZbarReader
+from kiosk.pairing import Booth, Candidate, converse
+from kiosk.postbox import Postbox
+from kiosk.reader import Reader, ZbarReader
 from kiosk.standing import Standing
 from kiosk.uplink import Uplink
 from kiosk.watchdog import Watchdog
@@ -41,64 +47,159 @@ def boot_ms() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(path_type=Path), help="the settings (TOML)")
 @click.option("--data", help="the folder of this kiosk's store")
-@click.option("--enrolment", help="the file that the server made for this kiosk")
+@click.option("--enrolment", help="the file that makes this machine a kiosk; if there is none, it pairs first")
 @click.option("--camera", help="a device number, a video, a directory of images or a YUV4MPEG2 stream")
 @click.option("--screen", help="host:port of the face's page")
-def main(config: Path | None, **given: str | None) -> None:
+@click.pass_context
+def main(context: click.Context, /, config: Path | None, **given: str | None) -> None:
     """Threshold's kiosk: reads badges at one gate and decides at once."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it says is said better by ours
     os.umask(0o077)
+    with _plain_errors():
+        settings = _settings(config, given)
+        if context.invoked_subcommand is None:
+            sys.exit(run(settings))
+        context.obj = settings
+
+
+@main.command()
+@click.option("--code", required=True, help="the text of the pairing code, from the server's Kiosks page")
+@click.option("--config", type=click.Path(path_type=Path), help="the settings (TOML)")
+@click.option("--enrolment", help="the file to write")
+@click.option("--replace", is_flag=True, help="even if this kiosk is enrolled already")
+@click.pass_obj
+def enrol(before: Config, code: str, config: Path | None, enrolment: str | None, replace: bool) -> None:
+    """Pair this machine without its camera: prints six digits to compare, and waits until they are confirmed."""
+    with _plain_errors():
+        given = read(config) if config is not None else before
+        path = Path(enrolment or given.enrolment)
+        if not replace and path.exists():
+            raise ConfigError(f"{path} exists: this kiosk is enrolled already; give --replace to enrol it anew")
+        check_place(path)
+        candidate = Candidate(code.strip(), secrets.token_bytes(32), Postbox(given.ca))
+        made, answer = converse(candidate, click.echo, time.sleep)
+        write_enrolment(path, made)
+    click.echo(f"enrolled as {answer.device} at {answer.gate}; {path} is written")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Our own errors are told in a sentence, without a traceback."""
     try:
-        settings = msgspec.structs.replace(read(config), **{k: v for k, v in given.items() if v is not None})
-        status = run(settings)
+        yield
     except ThresholdError as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(status)
 
 
-def run(settings: Config) -> int:
-    """Runs the kiosk until it is told to stop; the exit status."""
-    enrolment = read_enrolment(Path(settings.enrolment))
-    host, port = settings.screen_address
+def _settings(config: Path | None, given: Mapping[str, str | None]) -> Config:
+    return msgspec.structs.replace(read(config), **{k: v for k, v in given.items() if v is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """The parts of an enrolled kiosk, joined."""
+
+    disk: Disk
+    standing: Standing
+    uplink: Uplink
+    gate: Gate
+
+
+def build(
+    settings: Config, enrolment: Enrolment, reader: Reader, face: Face, on_rolled_back: Callable[[], None]
+) -> Kiosk:
+    """Opens the store and joins the parts; nothing talks or looks yet. Raises DiskError."""
     disk = Disk(Path(settings.data) / "kiosk.db", secrets.randbits(48))
     clock = Clock(Path("/proc/sys/kernel/random/boot_id").read_text().strip(), boot_ms)
     journal, standing = Journal(disk), Standing(disk)
     doorkeeper = Doorkeeper(disk, journal, standing, clock)
-    dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals)
-    stop = _Stop()
-    uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, lambda: stop.now(ROLLED_BACK))
-    screen = Screen(lambda: _place(standing))
-    page = screen.serve(host, port)
+    machine = machine_name(settings.machine)
+    dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals, machine)
+    uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, on_rolled_back)
+    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face))
+    return Kiosk(disk, standing, uplink, gate)
+
+
+def run(settings: Config) -> int:
+    """Runs the kiosk until it is told to stop, pairing it first if it has no enrolment; the exit status."""
+    host, port = settings.screen_address
+    station = _Station(settings)
+    page = station.screen.serve(host, port)
     click.echo(f"the door's screen is at http://{settings.screen}/")
-    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, ZbarReader(), screen))
-    watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
-    uplink.start()
+    frames = lasting(lambda: open_camera(settings.camera, time.sleep), time.sleep)
     try:
-        for frame in lasting(lambda: open_camera(settings.camera, time.sleep), time.sleep):
-            gate.step(frame)
-            watchdog.feed(clock.ms())
-            if stop.status is not None:
-                break
+        station.work(frames)
     except KeyboardInterrupt:
-        stop.status = stop.status or 0
-    uplink.close()
+        station.stop.status = station.stop.status or 0
     page.shutdown()
-    if stop.status == ROLLED_BACK:
-        disk.put_aside("rolled-back")
-    else:
-        disk.close()
-    return stop.status or 0
+    station.close()
+    return station.stop.status or 0
 
 
-def _place(standing: Standing) -> Place:
-    site = standing.site
-    return Place() if site is None else Place(site.gate.name, site.room.name, site.programme.timezone)
+class _Station:
+    """Screen, reader and watchdog, and the kiosk as soon as there is an enrolment."""
+
+    def __init__(self, settings: Config) -> None:
+        """Raises ConfigError or DiskError for what would stop it later."""
+        self._settings, self._path = settings, Path(settings.enrolment)
+        self._reader = ZbarReader()
+        self._watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
+        self._kiosk: Kiosk | None = None
+        enrolment = find_enrolment(self._path)
+        self.stop = _Stop()
+        self.screen = Screen(self._place)
+        if enrolment is None:
+            check_place(self._path)
+        else:
+            self._kiosk = self._build(enrolment)
+
+    def work(self, frames: Iterator[Frame | Away]) -> None:
+        """Pairs if it must, then keeps the gate; returns when there are no more frames, or it is to stop."""
+        if self._kiosk is None:
+            enrolment = self._pair(frames)
+            if enrolment is None:
+                return
+            write_enrolment(self._path, enrolment)
+            self._kiosk = self._build(enrolment)
+        self._kiosk.uplink.start()
+        for frame in frames:
+            self._kiosk.gate.step(frame)
+            self._watchdog.feed(boot_ms())
+            if self.stop.status is not None:
+                return
+
+    def close(self) -> None:
+        """Lets go of network and store."""
+        if self._kiosk is None:
+            return
+        self._kiosk.uplink.close()
+        if self.stop.status == ROLLED_BACK:
+            self._kiosk.disk.put_aside("rolled-back")
+        else:
+            self._kiosk.disk.close()
+
+    def _pair(self, frames: Iterator[Frame | Away]) -> Enrolment | None:
+        post = Postbox(self._settings.ca)
+        booth = Booth(self._reader, post, self.screen, lambda: secrets.token_bytes(32), boot_ms)
+        for frame in frames:
+            enrolment = booth.step(frame)
+            self._watchdog.feed(boot_ms())
+            if enrolment is not None:
+                return enrolment
+        return None
+
+    def _build(self, enrolment: Enrolment) -> Kiosk:
+        return build(self._settings, enrolment, self._reader, self.screen, lambda: self.stop.now(ROLLED_BACK))
+
+    def _place(self) -> Place:
+        site = self._kiosk.standing.site if self._kiosk is not None else None
+        return Place() if site is None else Place(site.gate.name, site.room.name, site.programme.timezone)
 
 
 class _Stop:

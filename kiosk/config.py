@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from admission import wire
-from admission.errors import BadMessage, ConfigError
+from admission.errors import BadMessage, ConfigError, DiskError
 from admission.wire import Enrolment
 
 HIGHEST_PORT = 65535
 KEY_BYTES = 32
+MACHINE_IDS = (Path("/proc/device-tree/serial-number"), Path("/etc/machine-id"))
+MACHINE_DIGITS = 16
+Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``camera``: a device number, a video, a directory of images or a stream (see kiosk.camera); ``screen``: host
-    and port of the face's page; ``ca``: the certificate that the server's TLS is pinned to."""
+    and port of the face's page; ``ca``: the certificate that the server's TLS is pinned to; ``machine``: how the audit
+    names this hardware ("": a name is made from the hardware's number)."""
 
     data: str = "/var/lib/threshold-kiosk"
     enrolment: str = "/etc/threshold/kiosk-enrolment.json"
     camera: str = "0"
     screen: str = "127.0.0.1:8090"
     ca: str = ""
+    machine: Name = ""
 
     @property
     def screen_address(self) -> tuple[str, int]:
@@ -58,3 +67,67 @@ def read_enrolment(path: Path) -> Enrolment:
     if {len(enrolment.seed), len(enrolment.server_key)} != {KEY_BYTES}:
         raise ConfigError(f"the enrolment {path} is damaged (its keys are not of {KEY_BYTES} bytes); {how}")
     return enrolment
+
+
+def find_enrolment(path: Path) -> Enrolment | None:
+    """The enrolment, or None if this kiosk has none yet. Raises ConfigError for one that cannot be read."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # what is wrong with it is said by the reading
+    return read_enrolment(path)
+
+
+def check_place(path: Path) -> None:
+    """Raises ConfigError if no enrolment could be written there: better said before the pairing than after it."""
+    try:
+        os.close(_open_part(path))
+        _part(path).unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"this kiosk is not enrolled, and its enrolment cannot be written to {path} ({error.strerror}); set"
+            ' "enrolment" to a file in a folder of its own, or bring the file there'
+        ) from error
+
+
+def write_enrolment(path: Path, enrolment: Enrolment) -> None:
+    """Writes the file whole or not at all, for nobody else to read, and to the disk. Raises DiskError."""
+    try:
+        with os.fdopen(_open_part(path), "wb") as file:
+            file.write(wire.encode(enrolment) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _part(path).replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise DiskError(f"the enrolment was not kept in {path}: {error.strerror}") from error
+
+
+def machine_name(given: str, sources: tuple[Path, ...] = MACHINE_IDS) -> str:
+    """A name that tells two machines apart: the given one, or a digest of the hardware's number, so that the number
+    itself never travels; "" if there is none."""
+    if given:
+        return given
+    for source in sources:
+        with suppress(OSError):
+            number = source.read_bytes().strip(b"\0 \t\r\n")
+            if number:
+                return hashlib.sha256(number).hexdigest()[:MACHINE_DIGITS]
+    return ""
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _open_part(path: Path) -> int:
+    """A new file beside it. Whatever lies there was left by a kiosk that was turned off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _part(path).unlink(missing_ok=True)
+    return os.open(_part(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

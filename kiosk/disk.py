@@ -156,9 +156,11 @@ def _make_tables(connection: sqlite3.Connection) -> None:
             "exits": int,
             "forced": int,
         },
+        "annulled": {"seq": int},
         "record": {"lookup": bytes, "box": bytes},
         "replaced": {"old": int, "new": int},
     }
     keys = {"fact": "name", "journal": "seq", "visit": ("serial", "room"), "account": "room", "record": "lookup"}
+    keys["annulled"] = "seq"
     for name, columns in tables.items():
         database.table(name).create(columns, pk=keys.get(name, "old"), if_not_exists=True)

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from admission import wire
+from admission import courier, wire
+from admission.courier import Delivered
 from admission.errors import BadMessage
 from admission.seats import RolledBack
 from admission.wire import Answer, Enrolment, Exchange, Lane, Presenting, Report
@@ -22,6 +23,9 @@ from kiosk.standing import Standing
 
 ASK_PASSAGES = 20
 NEWS_PASSAGES = 200
+COURIER_PASSAGES = 3000
+CLOSED = "closed"
+"""The fact in a store that was read out for good: it spends no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Letter:
 class Dispatch:
     """Writes letters and reads answers."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with, by name
         self,
         enrolment: Enrolment,
         disk: Disk,
@@ -44,7 +48,10 @@ class Dispatch:
         standing: Standing,
         clock: Clock,
         arrivals: Callable[[], int],
+        machine: str = "",
     ) -> None:
+        """``machine``: a name of the hardware."""
+        self._machine = machine
         self._device = enrolment.device
         self._key = Ed25519PrivateKey.from_private_bytes(enrolment.seed)
         self._server_key = Ed25519PublicKey.from_public_bytes(enrolment.server_key)
@@ -59,9 +66,19 @@ class Dispatch:
     def write(self, lane: Lane, presenting: Presenting | None = None, wait_ms: int = 0) -> Letter:
         """A letter with the report of this moment and the oldest passages that the server does not have."""
         written = self._clock.ms()
+        most = ASK_PASSAGES if lane is Lane.ASK else NEWS_PASSAGES
+        message = self._message(lane, written, most, presenting, wait_ms)
+        body = wire.encode(message)
+        signature = wire.sign(wire.UP, body, self._key)
+        return Letter(body, {wire.DEVICE_HEADER: self._device, wire.SIGNATURE_HEADER: signature}, written)
+
+    def _message(
+        self, lane: Lane, written: int, most: int, presenting: Presenting | None = None, wait_ms: int = 0
+    ) -> Exchange:
+        """The report of this moment and the oldest passages that were not acknowledged, read under one lock."""
         with self._disk.held:
-            first, passages = self._journal.pending(ASK_PASSAGES if lane is Lane.ASK else NEWS_PASSAGES)
-            message = Exchange(
+            first, passages = self._journal.pending(most)
+            return Exchange(
                 device=self._device,
                 incarnation=self._disk.incarnation,
                 boot=self._clock.boot,
@@ -75,10 +92,11 @@ class Dispatch:
                 presenting=presenting,
                 cursors=self._standing.cursors if lane is Lane.NEWS else None,
                 wait_ms=wait_ms,
+                era=self._journal.era,
+                acknowledged=self._journal.acknowledged,
+                machine=self._machine,
+                closed=self._disk.fact(CLOSED) is not None,
             )
-        body = wire.encode(message)
-        signature = wire.sign(wire.UP, body, self._key)
-        return Letter(body, {wire.DEVICE_HEADER: self._device, wire.SIGNATURE_HEADER: signature}, written)
 
     def read(self, letter: Letter, body: bytes, signature: str) -> Answer:
         """Takes the server's answer to ``letter``: what it says is on the disk when this returns.
@@ -92,19 +110,43 @@ class Dispatch:
             raise BadMessage("an answer to another kiosk, or to an earlier store of this one")
         if (answer.boot, answer.boot_ms) != (self._clock.boot, letter.written_ms):
             raise BadMessage("an answer to another letter")
-        if answer.have_seq > self._journal.seq:
-            raise RolledBack(
-                f"the server holds {answer.have_seq} passages of this store, the store {self._journal.seq}"
-            )
-        for grant in answer.grants:
-            self._standing.accept(grant, answer.have_seq, self._journal.seq)
-        with self._disk.held:  # the two lanes' answers may arrive in any order
-            self._journal.acknowledge(answer.have_seq)
+        self._take(answer)
         self._learn(answer)
         self._standing.heard(answer.now)
         if answer.programme is None and answer.badges is None:
             self._anchor(letter, answer)
         return answer
+
+    def _take(self, answer: Answer | Delivered) -> None:
+        """K4, and what the server holds of the journal."""
+        if answer.have_seq > self._journal.seq:
+            raise RolledBack(
+                f"the server holds {answer.have_seq} passages of this store, the store {self._journal.seq}"
+            )
+        with self._disk.held:  # the two lanes' answers may arrive in any order, and the door goes on meanwhile
+            for grant in answer.grants:
+                self._standing.accept(grant, answer.have_seq, self._journal.seq)
+            self._journal.acknowledge(answer.have_seq, answer.era)
+
+    def slips(self) -> list[str]:
+        """The texts of the codes that a courier carries: the report of this moment and what was not acknowledged."""
+        message = self._message(Lane.NEWS, self._clock.ms(), COURIER_PASSAGES)
+        return courier.frames(msgspec.structs.replace(message, cursors=None), self._key)
+
+    def read_courier(self, text: str) -> Delivered:
+        """Takes what a courier brings; what it says is on the disk when this returns. An old word changes nothing.
+
+        Raises BadSignature or BadMessage (nothing is taken then), RolledBack like ``read``.
+        """
+        delivered = courier.open_answer(text, self._server_key)
+        if (delivered.device, delivered.incarnation) != (self._device, self._disk.incarnation):
+            raise BadMessage("a courier's answer to another kiosk, or to an earlier store of this one")
+        self._take(delivered)
+        return delivered
+
+    def age_ms(self, letter: Letter) -> int:
+        """How long ago the letter was written."""
+        return self._clock.ms() - letter.written_ms
 
     @property
     def behind(self) -> bool:
@@ -135,6 +177,11 @@ class Dispatch:
             rooms |= {site.room.id}
         mine = site.room.id if site is not None else ""
         return tuple(
-            Report(room, **asdict(self._standing.account(room)), arrivals=self._arrivals() if room == mine else 0)
+            Report(
+                room,
+                **asdict(self._standing.account(room)),
+                arrivals=self._arrivals() if room == mine else 0,
+                hold=self._standing.hold(room).number,
+            )
             for room in sorted(rooms)
         )

@@ -150,8 +150,10 @@ class Doorkeeper:
     def _seats(self, site: Site, *, link_up: bool) -> Seats | None:
         if site.room.limit is None:
             return None
-        full = link_up and self._standing.room_full.get(site.room.id, False)
-        return Seats(self._standing.account(site.room.id).balance, full)
+        word = self._standing.words.get(site.room.id)
+        full = link_up and word is not None and word.full
+        held = self._standing.hold(site.room.id).held
+        return Seats(self._standing.account(site.room.id).balance, full, held)
 
     def _write(self, badge: Badge, site: Site, verdict: Admitted | LetOut) -> int:
         kind = Kind.ENTRY if isinstance(verdict, Admitted) else Kind.EXIT
@@ -160,7 +162,7 @@ class Doorkeeper:
         if kind is Kind.ENTRY:
             after = seats.spend(before) if site.room.limit is not None else before
         elif self._credits_exit(badge, site):
-            after = seats.credit_exit(before)
+            after = seats.let_out(before, site.room.exits)
         session = verdict.session.id if verdict.session is not None else ""
         passage = self._passage(kind, badge.id, site, session, flags=tuple(sorted(verdict.flags)))
         seq = self._journal.append(passage, (room, after) if after != before else None)

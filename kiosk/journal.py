@@ -32,6 +32,7 @@ class Journal:
             row = connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
         self._seq, self._head = (0, GENESIS) if row is None else (int(row[0]), bytes(row[1]))
         self._acknowledged = int(disk.fact("acknowledged") or 0)
+        self._era = int(disk.fact("era") or 0)
         self._shown = int(disk.fact("shown") or 0)
 
     @property
@@ -50,6 +51,11 @@ class Journal:
         return self._seq - self._acknowledged
 
     @property
+    def era(self) -> int:
+        """The server's era as this kiosk knows it; 0 before the first answer."""
+        return self._era
+
+    @property
     def acknowledged(self) -> int:
         """All passages up to this one are on the server."""
         return self._acknowledged
@@ -63,7 +69,10 @@ class Journal:
         head = chain(self._head, body)
         with self._disk.transaction() as connection:
             connection.execute("INSERT INTO journal (seq, body, hash) VALUES (?, ?, ?)", (seq, body, head))
-            if passage.kind is not Kind.REFUSED:
+            if passage.kind is Kind.ANNULLED:
+                connection.execute("INSERT INTO annulled (seq) VALUES (?)", (passage.of,))
+                connection.execute("DELETE FROM visit WHERE seq = ?", (passage.of,))
+            elif passage.kind is not Kind.REFUSED and passage.badge:
                 visit = (passage.badge >> 32, passage.room, passage.kind.value, seq, passage.boot, passage.boot_ms)
                 connection.execute("INSERT OR REPLACE INTO visit VALUES (?, ?, ?, ?, ?, ?)", visit)
             if account is not None:
@@ -78,12 +87,15 @@ class Journal:
             query = "SELECT body FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?"
             return first, [bytes(row[0]) for row in connection.execute(query, (first, limit))]
 
-    def acknowledge(self, seq: int) -> None:
-        """The server holds everything up to ``seq``."""
-        if seq > self._acknowledged:
-            with self._disk.transaction():
-                self._disk.set_fact("acknowledged", str(seq))
-            self._acknowledged = seq
+    def acknowledge(self, seq: int, era: int) -> None:
+        """The server holds everything up to ``seq``. In a new era it may hold less than it had said: the rest is sent
+        again. What it said in an earlier one no longer counts."""
+        if era < self._era or (era == self._era and seq <= self._acknowledged):
+            return
+        with self._disk.transaction():
+            self._disk.set_fact("acknowledged", str(seq))
+            self._disk.set_fact("era", str(era))
+        self._acknowledged, self._era = seq, era
 
     def last_visit(self, serials: set[int], room: str) -> Visit | None:
         """The last passage here of a person who has held these badges, into or out of the room."""
@@ -95,6 +107,25 @@ class Journal:
                 (room, *serials),
             ).fetchone()
         return None if row is None else Visit(Kind(row[0]), int(row[1]), str(row[2]), int(row[3]))
+
+    def passage(self, seq: int) -> Passage | None:
+        """The passage of that number."""
+        with self._disk.reading() as connection:
+            row = connection.execute("SELECT body FROM journal WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else decode(bytes(row[0]))
+
+    def is_annulled(self, seq: int) -> bool:
+        """Whether the entry was annulled here: that happens once."""
+        with self._disk.reading() as connection:
+            return connection.execute("SELECT 1 FROM annulled WHERE seq = ?", (seq,)).fetchone() is not None
+
+    def last_entry(self) -> int:
+        """The number of the newest entry, forced or not, that is not annulled; 0 if there is none."""
+        with self._disk.reading() as connection:
+            for seq, body in connection.execute("SELECT seq, body FROM journal ORDER BY seq DESC LIMIT 100"):
+                if decode(bytes(body)).kind in (Kind.ENTRY, Kind.FORCED) and not self.is_annulled(seq):
+                    return int(seq)
+        return 0
 
     def last_session(self) -> str:
         """The session of the newest passage that names one: what was served before a restart; "" if none."""

@@ -48,6 +48,22 @@ class Site:
         return list(self.programme.sessions_of(self.room.id))
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Entries are ``held`` until the server says otherwise; ``number``: the newest hold heard of; ``settled``: entries
+    up to this passage were dealt with by a head count, and annulling them brings no seat back."""
+
+    number: int = 0
+    held: bool = False
+    settled: int = 0
+
+    def after(self, number: int, own_seq: int) -> Hold:
+        """After the server has said ``number`` (0: entries are not held)."""
+        if number == 0:
+            return Hold(self.number, held=False, settled=self.settled)
+        fresh = number > self.number
+        return Hold(max(number, self.number), held=True, settled=own_seq if fresh else self.settled)
+
+
 class _Lists(msgspec.Struct):
     """The badge news without the records, as kept."""
 
@@ -62,7 +78,8 @@ class Standing:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self.site: Site | None = None
-        self.room_full: dict[str, bool] = {}
+        self.words: dict[str, GrantTo] = {}
+        self._holds: dict[str, Hold] = {}
         self._accounts = _read_accounts(disk)
         self._replaced: dict[int, int] = {}
         self._highest = 0
@@ -132,21 +149,31 @@ class Standing:
         """Takes over an account that was just written by the journal."""
         self._accounts[room] = account
 
+    def hold(self, room: str) -> Hold:
+        """Whether entries are held, and the passages that a head count has settled."""
+        return self._holds.get(room, Hold())
+
     def accept(self, grant: GrantTo, have_seq: int, own_seq: int) -> None:
-        """K4, and K3 for what exceeds the target. Raises RolledBack if this store is an older copy."""
+        """K4, and K3 for what exceeds the target or is recalled. Raises RolledBack if this store is an older copy."""
         with self._disk.held:
             self._accept(grant, have_seq, own_seq)
 
     def _accept(self, grant: GrantTo, have_seq: int, own_seq: int) -> None:
         held = self.account(grant.room)
         account = seats.accept(held, seats.Grant(grant.era, grant.granted, have_seq), own_seq)
+        if grant.era == account.era:
+            account = seats.give_back(account, grant.recall - account.returned)
         if grant.era == account.era and seats.is_excess(account.balance, grant.target):
             account = seats.give_back(account, account.balance - grant.target)
-        if account != held:
+        before = self.hold(grant.room)
+        hold = before.after(grant.hold, own_seq) if grant.era == account.era else before
+        if account != held or hold != before:
             with self._disk.transaction() as connection:
                 save_account(connection, grant.room, account)
+                self._disk.set_fact("holds", msgspec.json.encode(self._holds | {grant.room: hold}).decode())
             self._accounts[grant.room] = account
-        self.room_full[grant.room] = grant.full
+            self._holds[grant.room] = hold
+        self.words[grant.room] = grant
 
     def revoked(self, serial: int) -> bool:
         """Whether the badge is on the list of revoked ones that is held."""
@@ -189,6 +216,9 @@ class Standing:
 
     def _load(self) -> None:
         programme, lists, cursors = (self._disk.fact(name) for name in ("programme", "lists", "cursors"))
+        holds = self._disk.fact("holds")
+        if holds:
+            self._holds = msgspec.json.decode(holds, type=dict[str, Hold])
         if cursors:
             self.cursors = msgspec.json.decode(cursors, type=Cursors)
         if programme:

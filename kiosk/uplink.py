@@ -125,7 +125,8 @@ class Uplink:
             self._ended.set()
             self._on_rolled_back()
             raise PeerError(str(error)) from error
-        self._missed = 0
+        if lane is Lane.NEWS or self._dispatch.age_ms(letter) <= DEADLINE_S * 1000:
+            self._missed = 0  # an answer that comes too late to be waited for does not make the next one worth a wait
         self.up, self.trouble = True, ""
         return answer
 

@@ -211,8 +211,10 @@ def run(config: Config, bind: str | None) -> None:
     config = msgspec.structs.replace(config, bind=bind or config.bind)
     host = check_bind(config.bind)
     migrate(config.url)
-    with Reader(config.url).read() as connection:
+    reader = Reader(config.url)
+    with reader.read() as connection:
         event.read(connection)
+    reader.close()  # before gunicorn forks: SQLite's locks do not survive a fork, and its WAL does not survive that
     alone = " (this machine only; --bind 0.0.0.0:PORT opens it to others)" if host.startswith("127.") else ""
     click.echo(f"listening on http://{config.bind}/{alone}")
     Gunicorn(config, now).run()

@@ -31,6 +31,7 @@ class Picture:
     programme: Programme
     keyring: Keyring
     devices: dict[str, tuple[Ed25519PublicKey, str]]
+    revoked: dict[str, Ed25519PublicKey]
     badges_version: int
 
 
@@ -60,8 +61,9 @@ class Current:
         known = self._picture
         number = versions.current(connection, versions.PROGRAMME)
         badges = versions.current(connection, versions.BADGES)
-        kiosks = devices.keys(connection)
+        kiosks, revoked = devices.keys(connection), devices.revoked_keys(connection)
         if known is not None and known.programme.version == number:
-            return Picture(known.event, known.programme, known.keyring, kiosks, badges)
+            return Picture(known.event, known.programme, known.keyring, kiosks, revoked, badges)
         now = event.read(connection)
-        return Picture(now, programme.read(connection, now), event.keyring(connection, now), kiosks, badges)
+        ring = event.keyring(connection, now)
+        return Picture(now, programme.read(connection, now), ring, kiosks, revoked, badges)

@@ -29,9 +29,22 @@ def add_kiosk(connection: Connection, name: str, gate_id: str, server: str, seed
         known = ", ".join(connection.execute(select(gate.c.id).order_by(gate.c.id)).scalars()) or "none yet"
         raise ConfigError(f"there is no gate {gate_id!r}; gates are: {known}")
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    connection.execute(insert(device), {"id": name, "gate": gate_id, "public": public, "enrolled": to_ms(now)})
+    enrol(connection, name, gate_id, public, now)
     ours = event.read(connection).signing.public_key().public_bytes_raw()
     return Enrolment(device=name, seed=seed, server=server, server_key=ours)
+
+
+def enrol(connection: Connection, name: str, gate_id: str, public: bytes, now: datetime) -> None:
+    """Writes a kiosk down under its public key. It was granted nothing in any era before this one."""
+    era = event.read(connection).era
+    row = {"id": name, "gate": gate_id, "public": public, "enrolled": to_ms(now), "era": era}
+    connection.execute(insert(device), row)
+
+
+def revoked_keys(connection: Connection) -> dict[str, Ed25519PublicKey]:
+    """Of every revoked kiosk: its public key. What it still sends is kept as evidence."""
+    rows = connection.execute(select(device.c.id, device.c.public).where(device.c.revoked.is_not(None)))
+    return {row.id: Ed25519PublicKey.from_public_bytes(bytes(row.public)) for row in rows}
 
 
 def keys(connection: Connection) -> dict[str, tuple[Ed25519PublicKey, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import psycopg
@@ -50,16 +50,19 @@ class Hub:
                 self._counts[topic] = self._counts.get(topic, 0) + 1
             self._moved.notify_all()
 
-    def count(self, topic: str) -> int:
-        """How often the topic has moved."""
+    def counts(self, topics: Sequence[str]) -> tuple[int, ...]:
+        """How often each of the topics has moved."""
         with self._moved:
-            return self._counts[topic]
+            return self._look(topics)
 
-    def wait(self, topic: str, seen: int, timeout: float) -> int:
-        """The topic's count as soon as it differs from ``seen``, or ``seen`` after ``timeout`` seconds."""
+    def wait(self, topics: Sequence[str], seen: tuple[int, ...], timeout: float) -> tuple[int, ...]:
+        """The topics' counts as soon as they differ from ``seen``, or ``seen`` after ``timeout`` seconds."""
         with self._moved:
-            self._moved.wait_for(lambda: self._counts[topic] != seen, timeout)
-            return self._counts[topic]
+            self._moved.wait_for(lambda: self._look(topics) != seen, timeout)
+            return self._look(topics)
+
+    def _look(self, topics: Sequence[str]) -> tuple[int, ...]:
+        return tuple(self._counts.get(topic, 0) for topic in topics)
 
 
 class PostgresCarrier:

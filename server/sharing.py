@@ -4,20 +4,34 @@ The kiosks of a room that are in reach together hold 95 % of what may still be s
 its gate lately. Pure: knows nothing of the database or the clock.
 """
 
-from server.store.passages import Holding, Others
+from dataclasses import dataclass
 
 SHARE = 0.95
 FLOOR = 3
 EVEN = 0.3
 
 
-def target(mine: Holding, others: Others, free: int) -> int:
-    """The seats that ``mine`` should hold, of ``free`` and those held by all kiosks in reach (mine too).
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The other kiosks of the room that are in reach: how many, their seats, their arrivals."""
+
+    kiosks: int
+    balance: int
+    arrivals: int
+
+
+def target(balance: int, arrivals: int, others: Reach, free: int) -> int:
+    """The seats that a kiosk with this balance should hold, of ``free`` and those held by all kiosks in reach.
 
     ``free`` below zero (the capacity was lowered) shrinks every target, so that seats come back.
     """
-    kiosks = others.in_reach + 1
-    pool = max(0, free + others.balance_in_reach + mine.account.balance)
-    arrivals = others.arrivals_in_reach + mine.arrivals
-    even = EVEN * arrivals / kiosks + FLOOR
-    return int(SHARE * pool * (mine.arrivals + even) / (arrivals + even * kiosks))
+    kiosks = others.kiosks + 1
+    pool = max(0, free + others.balance + balance)
+    total = others.arrivals + arrivals
+    even = EVEN * total / kiosks + FLOOR
+    return int(SHARE * pool * (arrivals + even) / (total + even * kiosks))
+
+
+def recall(balance: int) -> int:
+    """How many of its seats the fattest kiosk gives back for one that has none: half."""
+    return -(-balance // 2)

@@ -1,6 +1,7 @@
-"""What a passage does to stays: pairs entries with exits, once each (docs/protocol.md, section 8).
+"""Lets the stays follow a passage: what :mod:`admission.stays` decides is written here, each change once.
 
-Knows nothing of kiosks' accounts or of messages; runs inside the transaction that appends the passage.
+A change is a conditional update whose row count is checked, so a stay is closed, and its seat credited, only once.
+Runs inside the transaction that appends the passage; knows nothing of kiosks' accounts or of messages.
 """
 
 from __future__ import annotations
@@ -9,124 +10,87 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from admission import stays
 from admission.passage import Kind
+from admission.stays import Change, Close, Complete, Open, Step
 from admission.venue import Exits, Programme
 from server.store import passages
-from server.store.passages import Holder, Loose
-
-ACCEPTED = "accepted"
-DUPLICATE = "duplicate_entry"
-UNMATCHED = "exit_unmatched"
+from server.store.passages import Holder
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One entry or exit: the passage's row, the badge's holder, where and when (ms, give or take)."""
+class Follows:
+    """Whose passage it is, and its row: what a change to stays is written with."""
 
     passage: int
     holder: Holder
     serial: int
-    room: str
     session: str
-    at: int
-    uncertainty: int
-
-    @property
-    def earliest(self) -> int:
-        """It was not before this; what is paired by time must be provable."""
-        return self.at - self.uncertainty
-
-    @property
-    def latest(self) -> int:
-        """It was not after this."""
-        return self.at + self.uncertainty
 
 
-def judge(kind: Kind, step: Step) -> str:
+def judge(kind: Kind, holder: Holder, step: Step) -> str:
     """The server's verdict on an entry or exit of a known holder, before anything follows from it."""
-    here = [stay for stay in step.holder.stays if stay.room == step.room]
+    return (stays.judge_exit if kind is Kind.EXIT else stays.judge_entry)(holder.stays, step)
+
+
+def follow(connection: Connection, kind: Kind, who: Follows, step: Step, programme: Programme) -> list[Change]:
+    """Writes what the passage does to the holder's stays; returns it."""
     if kind is Kind.EXIT:
-        return ACCEPTED if any(_open_before(stay, step.earliest) for stay in here) else UNMATCHED
-    if any(_is_early_exit(stay, step.latest) for stay in here):
-        return ACCEPTED
-    return DUPLICATE if any(stay.closed is None and not stay.duplicate for stay in here) else ACCEPTED
+        changes: list[Change] = [stays.leave(who.holder.stays, step, matched_in(programme))]
+    else:
+        changes = stays.enter(who.holder.stays, step, programme.ancestors, matched_in(programme))
+    for change in changes:
+        apply(connection, change, who)
+    return changes
 
 
-def enter(connection: Connection, step: Step, programme: Programme) -> None:
-    """Opens a stay and closes those in rooms that are not around this one.
-
-    An exit that arrived before its entry is completed instead; a second open stay in the room is marked duplicate;
-    an entry that arrives after a later one elsewhere opens a stay that is closed already.
-    """
-    _leave_others(connection, step, programme)
-    here = [stay for stay in step.holder.stays if stay.room == step.room]
-    came_first = next((stay for stay in here if _is_early_exit(stay, step.latest)), None)
-    if came_first and passages.complete_stay(connection, came_first.id, step.passage, step.latest, step.session):
-        _credit_if_matched(connection, step.room, programme)
-        return
-    went_on = _went_on(step, programme)
-    if went_on is not None:
-        _write(connection, step, opened=step.latest, closed=went_on)
-        _credit_if_matched(connection, step.room, programme)
-        return
-    _write(connection, step, opened=step.latest, duplicate=judge(Kind.ENTRY, step) == DUPLICATE)
+def annul(connection: Connection, entry: tuple[str, int, int], who: Follows, at: int, programme: Programme) -> bool:
+    """Ends the stay of the entry (device, incarnation, seq); False if it is closed already, or there is none."""
+    change = stays.annul(passages.stay_of_entry(connection, *entry), at, matched_in(programme))
+    return change is not None and apply(connection, change, who)
 
 
-def leave(connection: Connection, step: Step, programme: Programme) -> None:
-    """Closes the oldest stay that was open before; without one, the exit is kept for an entry still to arrive."""
-    for stay in step.holder.stays:
-        here = stay.room == step.room and _open_before(stay, step.earliest)
-        if here and passages.close_stay(connection, stay.id, step.passage, step.at):
-            _credit_if_matched(connection, step.room, programme)
-            return
-    _write(connection, step, closed=step.earliest)
+def matched_in(programme: Programme) -> stays.Matched:
+    """Whether a room's exits are matched by the server and bring its seats back."""
+
+    def matched(room: str) -> bool:
+        facts = programme.room(room)
+        return facts is not None and facts.limit is not None and facts.exits is Exits.MATCHED
+
+    return matched
 
 
-def _is_early_exit(stay: Loose, at: int) -> bool:
-    return stay.opened is None and stay.closed is not None and stay.closed >= at
-
-
-def _open_before(stay: Loose, at: int) -> bool:
-    return stay.closed is None and stay.opened is not None and stay.opened <= at
-
-
-def _leave_others(connection: Connection, step: Step, programme: Programme) -> None:
-    around = programme.ancestors(step.room)
-    for stay in step.holder.stays:
-        elsewhere = stay.room not in around and _open_before(stay, step.earliest)
-        if elsewhere and passages.close_stay(connection, stay.id, step.passage, step.at):
-            _credit_if_matched(connection, stay.room, programme)
-
-
-def _went_on(step: Step, programme: Programme) -> int | None:
-    """When the holder entered a room that this one is not around, later than this entry; None: not that is known."""
-    later = [
-        stay.opened
-        for stay in step.holder.stays
-        if stay.closed is None and stay.opened is not None and stay.opened > step.latest
-        if step.room not in programme.ancestors(stay.room)
-    ]
-    return min(later, default=None)
-
-
-def _credit_if_matched(connection: Connection, room: str, programme: Programme) -> None:
-    facts = programme.room(room)
-    if facts is not None and facts.limit is not None and facts.exits is Exits.MATCHED:
+def apply(connection: Connection, change: Change, who: Follows) -> bool:
+    """Writes one change; False if another has closed or completed the stay meanwhile."""
+    match change:
+        case Close(stay, at, how, credit):
+            room = stay.room
+            by = who.passage or None
+            done = passages.close_stay(connection, stay.id, by, at, how.value, credited=credit)
+        case Complete(stay, opened, credit):
+            room = stay.room
+            done = passages.complete_stay(connection, stay.id, who.passage, opened, who.session, credited=credit)
+        case Open(room, _, _, _, _, credit):
+            done = True
+            _write(connection, change, who)
+    if done and credit:
         passages.credit_closed(connection, room)
+    return done
 
 
-def _write(
-    connection: Connection, step: Step, *, opened: int | None = None, closed: int | None = None, duplicate: bool = False
-) -> None:
+def _write(connection: Connection, change: Open, who: Follows) -> None:
     values = {
-        "room": step.room,
-        "holder": step.holder.id,
-        "serial": step.serial,
-        "session": step.session,
-        "entry": None if opened is None else step.passage,
-        "exit": step.passage if opened is None else None,
-        "opened": opened,
-        "closed": closed,
-        "duplicate": duplicate,
+        "room": change.room,
+        "holder": who.holder.id,
+        "serial": who.serial,
+        "session": who.session,
+        "entry": None if change.opened is None else who.passage,
+        "exit": who.passage if change.opened is None else None,
+        "opened": change.opened,
+        "closed": change.closed,
+        "duplicate": change.duplicate,
+        "how": stays.How.EXIT.value if change.closed is not None else "",
+        "settled": change.settled,
+        "credited": change.credit,
     }
     passages.open_stay(connection, values)

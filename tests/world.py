@@ -140,7 +140,10 @@ class PaperKiosk:
     def pass_through(
         self, kind: Kind, badge: int, at: datetime, *, session: str = "keynote", room: str | None = None, why: str = ""
     ) -> int:
-        """Appends a passage, spending a seat for an entry; its number."""
+        """Appends a passage, spending a seat for an entry if there is one; its number.
+
+        Without a seat the entry is in the log and not in the account: no kiosk reports seats that it never had.
+        """
         passage = Passage(
             kind=kind,
             why=why,
@@ -152,7 +155,7 @@ class PaperKiosk:
             boot_ms=0,
             at=at,
         )
-        if kind is Kind.ENTRY:
+        if kind is Kind.ENTRY and self.account.balance >= 1:
             self.account = replace(self.account, entries=self.account.entries + 1)
         return self.append(encode(passage))
 
@@ -186,6 +189,7 @@ class PaperKiosk:
             passages=tuple(self.unsent),
             head_seq=self.seq,
             head=self.head,
+            era=one.era,
             presenting=None if asking is None else Presenting(1, asking, self.room),
             cursors=cursors,
             wait_ms=wait_ms,

@@ -59,5 +59,14 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "camera_away": Words("Camera not working", "Please use another door. Steward: check the camera's cable."),
         "disk_full": Words("This door cannot count", "Please use another door. Steward: storage is full, call help."),
         "out_of_order": Words("Out of order", "Please use another door. Steward: turn this kiosk off and on."),
+        # before it is enrolled; read by whoever sets it up
+        "pair": Words("Not set up yet", "Show the pairing code from the server's Kiosks page to the camera."),
+        "pair_moment": Words("Asking the server", "The code was read."),
+        "pair_digits": Words("Same digits there?", "Compare them with the server's page, and confirm them there."),
+        "pair_done": Words("Set up", "This door starts in a moment."),
+        "pair_refused": Words("Not accepted", "The server refused this code. Show the camera a new one."),
+        "pair_expired": Words("The code has expired", "Make a new one on the server's Kiosks page and show it here."),
+        "pair_away": Words("Server not reached", "This door keeps trying. Check its network, and this address:"),
+        "pair_untrusted": Words("This is not the server", "Something else answers for it. Check network and address:"),
     }
 )

@@ -138,6 +138,10 @@ class Reader:
         else:
             self._engine = create_engine(parsed)
 
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._engine.dispose()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """See Readable."""

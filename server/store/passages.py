@@ -11,9 +11,23 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, update
 
+from admission.ledger import Held, RoomBook, State
 from admission.seats import Account
+from admission.stays import Stay
 from server.store.engine import execute
-from server.store.schema import account, badge, book, device, gate, incarnation, incident, passage, quarantine, stay
+from server.store.schema import (
+    account,
+    badge,
+    book,
+    capacity,
+    device,
+    event,
+    gate,
+    incarnation,
+    passage,
+    quarantine,
+    stay,
+)
 
 
 def _p(name: str) -> Any:
@@ -22,22 +36,40 @@ def _p(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """How far the journal of one incarnation has arrived."""
+    """How far the journal of one incarnation has arrived, and what is known of its store."""
 
     have_seq: int
     head: bytes
     fenced: bool
+    machine: str = ""
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Eras:
+    """The database's era, and the one in which a device has reported last."""
+
+    now: int
+    device: int
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The account of one incarnation in a room, with what the handing-out policy looks at."""
+    """The account of one incarnation in a room, with what the handing-out policy looks at. ``settled_seq``: entries
+    up to this one were dealt with by a head count; ``recall``: the total that it was asked to have returned."""
 
     device: str
     incarnation: int
-    account: Account
+    held: Held
     arrivals: int
     heard: int
+    settled_seq: int = 0
+    recall: int = 0
+
+    @property
+    def account(self) -> Account:
+        """Its counters."""
+        return self.held.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +86,17 @@ class Others:
 
 @dataclass(frozen=True, slots=True)
 class RoomSeats:
-    """All that is known of a room's seats: the server's recount and closed stays, one account, and the others."""
+    """All that is known of a room's seats: the book without its capacity (``capacity``: C as it was last), the hold
+    of a head count and its number, the eras, one account, and the others."""
 
-    recount: int
-    closed: int
+    book: RoomBook
+    capacity: int | None
+    hold: int
+    held: bool
+    heads: int | None
+    open_era: int
     mine: Holding | None
     others: Others
-
-
-@dataclass(frozen=True, slots=True)
-class Loose:
-    """A stay that is not closed, or an exit that has no entry (opened None)."""
-
-    id: int
-    room: str
-    opened: int | None
-    closed: int | None
-    duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +106,26 @@ class Holder:
     id: int
     person: int | None
     revoked: int | None
-    stays: tuple[Loose, ...] = ()
+    stays: tuple[Stay, ...] = ()
 
 
 _chain = (
-    select(incarnation.c.have_seq, incarnation.c.head, incarnation.c.fenced)
+    select(
+        incarnation.c.have_seq,
+        incarnation.c.head,
+        incarnation.c.fenced,
+        incarnation.c.machine,
+        incarnation.c.closed,
+    )
     .where(incarnation.c.device == _p("device"), incarnation.c.incarnation == _p("incarnation"))
     .with_for_update()
+)
+_eras = select(event.c.era, device.c.era).select_from(event.join(device, device.c.id == _p("device")))
+_in_era = update(device).where(device.c.id == _p("device")).values(era=_p("era"))
+_name_machine = (
+    update(incarnation)
+    .where(incarnation.c.device == _p("device"), incarnation.c.incarnation == _p("incarnation"))
+    .values(machine=_p("machine"), closed=_p("closed"))
 )
 _register = insert(incarnation).values(
     {column.name: _p(column.name) for column in incarnation.c if column.name != "id"}
@@ -103,7 +142,10 @@ _is_mine = (account.c.device == _p("device")) & (account.c.incarnation == _p("in
 _balance = account.c.granted - account.c.returned - account.c.entries + account.c.exits
 # A gate that only leads out is in reach of nothing: it needs no seats.
 _in_reach = (
-    (account.c.heard >= _p("floor")) & (gate.c.room == book.c.room) & (gate.c.direction != literal_column("'out'"))
+    (account.c.heard >= _p("floor"))
+    & (account.c.state == literal_column("'live'"))
+    & (gate.c.room == book.c.room)
+    & (gate.c.direction != literal_column("'out'"))
 )
 
 
@@ -120,9 +162,19 @@ _room = (
     select(
         book.c.recount,
         book.c.closed,
+        book.c.forced,
+        book.c.capacity,
+        book.c.hold,
+        book.c.held,
+        book.c.heads,
+        book.c.open_era,
         *(_of_mine(account.c[name]) for name in ("granted", "returned", "entries", "exits", "forced")),
         _of_mine(account.c.arrivals),
         _of_mine(account.c.heard),
+        _of_mine(account.c.state),
+        _of_mine(account.c.hold),
+        _of_mine(account.c.settled_seq),
+        _of_mine(account.c.recall),
         _of_others(account.c.granted - account.c.returned),
         _of_others(account.c.forced),
         _of_others(_balance),
@@ -136,7 +188,33 @@ _room = (
         .outerjoin(gate, gate.c.id == device.c.gate)
     )
     .where(book.c.room == _p("room"))
-    .group_by(book.c.room, book.c.recount, book.c.closed)
+    .group_by(book.c.room)
+)
+_fattest = (
+    select(
+        account.c.device,
+        account.c.incarnation,
+        *(account.c[name] for name in ("era", "granted", "returned", "entries", "exits", "forced")),
+        account.c.state,
+        account.c.hold,
+        account.c.arrivals,
+        account.c.heard,
+        account.c.settled_seq,
+        account.c.recall,
+    )
+    .select_from(
+        account.join(book, book.c.room == account.c.room)
+        .join(device, device.c.id == account.c.device)
+        .join(gate, gate.c.id == device.c.gate)
+    )
+    .where(account.c.room == _p("room"), account.c.device != _p("device"), _in_reach, _balance > _zero)
+    .order_by(_balance.desc(), account.c.device)
+)
+_gate_of = select(device.c.gate).where(device.c.id == _p("device"))
+_note_capacity = update(book).where(book.c.room == _p("room")).values(capacity=_p("capacity"))
+_capacity = insert(capacity).values(room=_p("room"), at=_p("at"), capacity=_p("capacity"))
+_settled = select(account.c.settled_seq).where(
+    account.c.device == _p("device"), account.c.incarnation == _p("incarnation"), account.c.room == _p("room")
 )
 _open_account = insert(account).values({column.name: _p(column.name) for column in account.c})
 _save_account = (
@@ -155,7 +233,16 @@ _quarantined = select(quarantine.c.raw).where(
 )
 _quarantine = insert(quarantine).values({c.name: _p(c.name) for c in quarantine.c if c.name != "id"})
 _holder = (
-    select(badge.c.person, badge.c.revoked, stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate)
+    select(
+        badge.c.person,
+        badge.c.revoked,
+        stay.c.id,
+        stay.c.room,
+        stay.c.opened,
+        stay.c.closed,
+        stay.c.duplicate,
+        stay.c.settled,
+    )
     .select_from(
         badge.outerjoin(stay, (stay.c.holder == badge.c.person) & (stay.c.closed.is_(None) | stay.c.opened.is_(None)))
     )
@@ -169,23 +256,35 @@ _lock_holder = select(
     )
 )
 _strangers_stays = (
-    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate)
+    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate, stay.c.settled)
     .where(stay.c.holder == _p("holder"), stay.c.closed.is_(None) | stay.c.opened.is_(None))
     .order_by(stay.c.id)
 )
 _open_stay = insert(stay).values({c.name: _p(c.name) for c in stay.c if c.name != "id"})
 _close_stay = (
-    update(stay).where(stay.c.id == _p("id"), stay.c.closed.is_(None)).values(exit=_p("exit"), closed=_p("at"))
+    update(stay)
+    .where(stay.c.id == _p("id"), stay.c.closed.is_(None))
+    .values(exit=_p("exit"), closed=_p("at"), how=_p("how"), credited=_p("credited"))
 )
 _complete_stay = (
     update(stay)
     .where(stay.c.id == _p("id"), stay.c.opened.is_(None))
-    .values(entry=_p("entry"), opened=_p("at"), session=_p("session"))
+    .values(entry=_p("entry"), opened=_p("at"), session=_p("session"), credited=_p("credited"))
 )
-_raised = select(incident.c.id).where(
-    incident.c.kind == _p("kind"), incident.c.device == _p("device"), incident.c.facts == _p("facts")
+_annulled_stay = (
+    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate, stay.c.settled)
+    .join(passage, passage.c.id == stay.c.entry)
+    .where(passage.c.device == _p("device"), passage.c.incarnation == _p("incarnation"), passage.c.seq == _p("seq"))
 )
-_incident = insert(incident).values({c.name: _p(c.name) for c in incident.c if c.name != "id"})
+_entry_of = select(passage.c.kind, passage.c.room).where(
+    passage.c.device == _p("device"), passage.c.incarnation == _p("incarnation"), passage.c.seq == _p("seq")
+)
+_latest = select(func.max(passage.c.at)).where(
+    passage.c.device == _p("device"),
+    passage.c.incarnation == _p("incarnation"),
+    passage.c.seq < _p("seq"),
+    passage.c.uncertainty_ms < literal_column("3600000"),
+)
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
@@ -195,13 +294,30 @@ def _named(values: dict[str, Any]) -> dict[str, Any]:
 def chain_of(connection: Connection, device: str, number: int) -> Chain | None:
     """Locks and reads the chain of an incarnation; None if it has never been heard of."""
     row = execute(connection, _chain, {"p_device": device, "p_incarnation": number}).fetchone()
-    return None if row is None else Chain(row[0], bytes(row[1]), bool(row[2]))
+    return None if row is None else Chain(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]))
+
+
+def eras_of(connection: Connection, device: str) -> Eras:
+    """The database's era and the device's."""
+    return Eras(*execute(connection, _eras, {"p_device": device}).fetchone())
+
+
+def enter_era(connection: Connection, device: str, era: int) -> None:
+    """The device has reported all its accounts in this era."""
+    execute(connection, _in_era, {"p_device": device, "p_era": era})
 
 
 def register(connection: Connection, device: str, number: int, head: bytes, now: int) -> None:
     """Writes down an incarnation that is new to the server."""
     values = {"device": device, "incarnation": number, "registered": now, "have_seq": 0, "head": head}
-    execute(connection, _register, _named(values | {"said_seq": 0, "heard": now, "fenced": False}))
+    values |= {"said_seq": 0, "heard": now, "fenced": False, "machine": "", "closed": False}
+    execute(connection, _register, _named(values))
+
+
+def name_machine(connection: Connection, device: str, number: int, machine: str, *, closed: bool) -> None:
+    """On which hardware the incarnation was seen last, and whether it has said that it ends."""
+    values: dict[str, object] = {"p_device": device, "p_incarnation": number, "p_machine": machine, "p_closed": closed}
+    execute(connection, _name_machine, values)
 
 
 def advance(connection: Connection, device: str, number: int, chain: tuple[int, bytes, int], now: int) -> None:
@@ -223,8 +339,13 @@ def seats_in(connection: Connection, mine: tuple[str, int, str], era: int, floor
         execute(connection, _lock, {"p_room": room})
     key = {"p_device": device, "p_incarnation": number, "p_room": room, "p_floor": floor}
     row = execute(connection, _room, key).fetchone()
-    held = None if row[2] is None else Holding(device, number, Account(era, *row[2:7]), row[7], row[8])
-    return RoomSeats(row[0], row[1], held, Others(*map(int, row[9:])))
+    holding = None
+    if row[8] is not None:
+        held = Held(Account(era, *row[8:13]), State(row[15]), row[16])
+        holding = Holding(device, number, held, row[13], row[14], row[17], row[18])
+    book = RoomBook(0, row[0], row[1], row[2])
+    others = Others(*map(int, row[19:]))
+    return RoomSeats(book, row[3], row[4], bool(row[5]), row[6], row[7], holding, others)
 
 
 def save_account(connection: Connection, room: str, held: Holding, *, new: bool) -> None:
@@ -232,8 +353,44 @@ def save_account(connection: Connection, room: str, held: Holding, *, new: bool)
     mine = held.account
     values = {"device": held.device, "incarnation": held.incarnation, "room": room, "era": mine.era}
     values |= {"granted": mine.granted, "returned": mine.returned, "entries": mine.entries, "exits": mine.exits}
-    values |= {"forced": mine.forced, "arrivals": held.arrivals, "heard": held.heard}
+    values |= {"forced": mine.forced, "arrivals": held.arrivals, "heard": held.heard, "state": held.held.state.value}
+    values |= {"hold": held.held.hold, "settled_seq": held.settled_seq, "recall": held.recall}
     execute(connection, _open_account if new else _save_account, _named(values))
+
+
+def fattest(connection: Connection, room: str, besides: str, floor: int) -> Holding | None:
+    """The account with the most seats among the other kiosks of the room in reach; None if none has any."""
+    values: dict[str, object] = {"p_room": room, "p_device": besides, "p_floor": floor}
+    row = execute(connection, _fattest, values).fetchone()
+    if row is None:
+        return None
+    held = Held(Account(*row[2:8]), State(row[8]), row[9])
+    return Holding(row[0], row[1], held, row[10], row[11], row[12], row[13])
+
+
+def gate_of(connection: Connection, device: str) -> str:
+    """The gate at which a kiosk stands."""
+    return str(execute(connection, _gate_of, {"p_device": device}).fetchone()[0])
+
+
+def note_capacity(connection: Connection, room: str, seats: int, now: int) -> None:
+    """Remembers that the room's capacity is another one from now on."""
+    execute(connection, _note_capacity, {"p_room": room, "p_capacity": seats})
+    execute(connection, _capacity, {"p_room": room, "p_at": now, "p_capacity": seats})
+
+
+def settled_seq(connection: Connection, device: str, number: int, room: str) -> int:
+    """Entries of the incarnation into the room up to this one were dealt with by a head count."""
+    values: dict[str, object] = {"p_device": device, "p_incarnation": number, "p_room": room}
+    row = execute(connection, _settled, values).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def latest_before(connection: Connection, device: str, number: int, seq: int) -> int | None:
+    """When (ms) the newest passage before ``seq`` was whose time is known; None: of none."""
+    values: dict[str, object] = {"p_device": device, "p_incarnation": number, "p_seq": seq}
+    found = execute(connection, _latest, values).fetchone()[0]
+    return None if found is None else int(found)
 
 
 def append(connection: Connection, values: dict[str, Any]) -> int:
@@ -261,6 +418,12 @@ def put_in_quarantine(connection: Connection, values: dict[str, Any]) -> bool:
     return True
 
 
+def quarantined_of(connection: Connection, device: str) -> int:
+    """How many records of a kiosk are kept aside."""
+    query = select(func.count()).select_from(quarantine).where(quarantine.c.device == device)
+    return int(connection.execute(query).scalar_one())
+
+
 def lock_holder(connection: Connection, number: int) -> None:
     """Keeps other transactions from changing the stays of the badge's holder until this one ends."""
     if connection.dialect.name != "sqlite":  # there the writer is alone anyway
@@ -278,8 +441,8 @@ def holder_of(connection: Connection, number: int) -> Holder:
     return Holder(rows[0][0], rows[0][0], rows[0][1], tuple(loose))
 
 
-def _loose(row: tuple[Any, ...]) -> Loose:
-    return Loose(row[0], row[1], row[2], row[3], bool(row[4]))
+def _loose(row: tuple[Any, ...]) -> Stay:
+    return Stay(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]))
 
 
 def open_stay(connection: Connection, values: dict[str, Any]) -> None:
@@ -287,24 +450,38 @@ def open_stay(connection: Connection, values: dict[str, Any]) -> None:
     execute(connection, _open_stay, _named(values))
 
 
-def close_stay(connection: Connection, number: int, by: int, at: int) -> bool:
+def close_stay(connection: Connection, number: int, by: int | None, at: int, how: str, *, credited: bool) -> bool:
     """Closes the stay with passage ``by``; False if another exit has closed it."""
-    values = {"p_id": number, "p_exit": by, "p_at": at}
+    values = {"p_id": number, "p_exit": by, "p_at": at, "p_how": how, "p_credited": credited}
     return int(execute(connection, _close_stay, values).rowcount) == 1
 
 
-def complete_stay(connection: Connection, number: int, entry: int, at: int, session: str) -> bool:
+def complete_stay(connection: Connection, number: int, entry: int, at: int, session: str, *, credited: bool) -> bool:
     """Gives an exit that came first its entry; False if it has one."""
-    values = {"p_id": number, "p_entry": entry, "p_at": at, "p_session": session}
+    values = {"p_id": number, "p_entry": entry, "p_at": at, "p_session": session, "p_credited": credited}
     return int(execute(connection, _complete_stay, values).rowcount) == 1
 
 
-def raise_incident(connection: Connection, values: dict[str, Any]) -> None:
-    """Writes an incident (all columns but id)."""
-    execute(connection, _incident, _named(values))
+def entry_of(connection: Connection, device: str, number: int, seq: int) -> tuple[str, str] | None:
+    """Kind and room of the passage of that identity; None if there is none."""
+    values: dict[str, object] = {"p_device": device, "p_incarnation": number, "p_seq": seq}
+    row = execute(connection, _entry_of, values).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
 
 
-def was_raised(connection: Connection, kind: str, device: str, facts: str) -> bool:
-    """Whether an incident of this kind with these very facts is there already."""
-    values = {"p_kind": kind, "p_device": device, "p_facts": facts}
-    return execute(connection, _raised, values).fetchone() is not None
+def stay_of_entry(connection: Connection, device: str, number: int, seq: int) -> Stay | None:
+    """The stay that this entry opened; None if it opened none."""
+    values: dict[str, object] = {"p_device": device, "p_incarnation": number, "p_seq": seq}
+    row = execute(connection, _annulled_stay, values).fetchone()
+    return None if row is None else _loose(row)
+
+
+def open_entry(connection: Connection, holder: int, room: str) -> dict[str, object]:
+    """Which passage the holder is inside the room by: {"earlier": its row, "earlier_gate", "earlier_at"}."""
+    query = (
+        select(passage.c.id, passage.c.gate, passage.c.at)
+        .join(stay, stay.c.entry == passage.c.id)
+        .where(stay.c.holder == holder, stay.c.room == room, stay.c.closed.is_(None), stay.c.duplicate.is_(False))
+    )
+    row = connection.execute(query).first()
+    return {} if row is None else {"earlier": row.id, "earlier_gate": row.gate, "earlier_at": row.at}

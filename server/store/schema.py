@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -42,6 +43,7 @@ event = Table(
     Column("timezone", String(64), nullable=False),
     Column("epoch", Ms, nullable=False),
     Column("era", Integer, nullable=False, server_default="1"),
+    Column("home", Text, nullable=False, server_default=""),  # what this database was last seen as (server/restore.py)
     Column("show_names", Boolean, nullable=False),
     Column("signing_seed", LargeBinary, nullable=False),
     Column("cookie_secret", LargeBinary, nullable=False),
@@ -84,13 +86,32 @@ room = Table(
     Column("position", Integer, nullable=False),
 )
 
-# The server's own side of a room's seats (docs/protocol.md, section 8: A recount, D closed stays).
+# The server's own side of a room's seats (docs/protocol.md, section 8): A recount, D closed stays, V0 unbadged bodies
+# counted in at the console; C as it was last; the hold of a recount; in which era seats may be granted again.
 book = Table(
     "book",
     metadata,
     Column("room", String(64), ForeignKey("room.id"), primary_key=True),
     Column("recount", BigInteger, nullable=False),
     Column("closed", BigInteger, nullable=False),
+    Column("forced", BigInteger, nullable=False, server_default="0"),
+    Column("capacity", Integer),
+    Column("hold", Integer, nullable=False, server_default="0"),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Column("heads", Integer),
+    Column("open_era", Integer, nullable=False, server_default="1"),
+    Column("vowed_era", Integer, nullable=False, server_default="1"),
+)
+
+# Every capacity C that a room has had, from when on: what the audit measures occupancy by.
+capacity = Table(
+    "capacity",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("room", String(64), nullable=False, index=True),
+    Column("at", Ms, nullable=False),
+    Column("capacity", Integer),
+    sqlite_autoincrement=True,
 )
 
 gate = Table(
@@ -133,6 +154,7 @@ person = Table(
     Column("language", String(35), nullable=False),
     Column("search", Text, nullable=False),  # name and reference, folded
     Column("search_of", Text, nullable=False),  # organisation and delegation, folded
+    Column("code", Text, nullable=False, server_default=""),  # a steward's code at the doors, as an Argon2id hash
 )
 
 listing = Table(
@@ -171,6 +193,22 @@ device = Table(
     Column("public", LargeBinary, nullable=False),
     Column("enrolled", Ms, nullable=False),
     Column("revoked", Ms),
+    Column("era", Integer, nullable=False, server_default="1"),  # in which it has reported since a restore
+)
+
+# A pairing that is going on: a kiosk reads the code off the admin's screen and makes its own key.
+pairing = Table(
+    "pairing",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("device", String(64), nullable=False),
+    Column("gate", String(64), ForeignKey("gate.id"), nullable=False),
+    Column("server", Text, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("expires", Ms, nullable=False),
+    Column("public", LargeBinary),
+    Column("state", String(16), nullable=False),  # open, asked, confirmed, refused
 )
 
 # One store of one kiosk: how far its chain has arrived, and when it was last heard.
@@ -185,6 +223,8 @@ incarnation = Table(
     Column("said_seq", BigInteger, nullable=False),
     Column("heard", Ms, nullable=False),
     Column("fenced", Boolean, nullable=False),
+    Column("machine", String(64), nullable=False, server_default=""),
+    Column("closed", Boolean, nullable=False, server_default=false()),  # the kiosk has signed that it ends
 )
 
 account = Table(
@@ -201,6 +241,10 @@ account = Table(
     Column("forced", BigInteger, nullable=False),
     Column("arrivals", Integer, nullable=False),
     Column("heard", Ms, nullable=False),
+    Column("state", String(8), nullable=False, server_default="live"),  # admission.ledger.State
+    Column("settled_seq", BigInteger, nullable=False, server_default="0"),  # entries up to here earn no D
+    Column("hold", Integer, nullable=False, server_default="0"),  # the newest hold that the kiosk says to keep
+    Column("recall", BigInteger, nullable=False, server_default="0"),  # R that it was asked to reach
     Index("ix_account_room", "room"),
 )
 
@@ -223,6 +267,8 @@ passage = Table(
     Column("received", Ms, nullable=False),
     Column("count", Integer, nullable=False),
     Column("flags", Text, nullable=False),
+    Column("of", BigInteger, nullable=False, server_default="0"),  # the entry that is annulled (its seq)
+    Column("by", BigInteger, nullable=False, server_default="0"),  # the steward's badge
     Column("verdict", String(32), nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("raw", LargeBinary, nullable=False),
@@ -265,6 +311,9 @@ stay = Table(
     Column("opened", Ms),
     Column("closed", Ms),
     Column("duplicate", Boolean, nullable=False),
+    Column("how", String(16), nullable=False, server_default=""),  # what closed it: admission.stays.How
+    Column("settled", Boolean, nullable=False, server_default=false()),  # a head count has dealt with its seat
+    Column("credited", Boolean, nullable=False, server_default=false()),  # its seat came back through D
     CheckConstraint("opened IS NOT NULL OR closed IS NOT NULL", name="opened_or_closed"),
     Index(
         "uq_stay_open",
@@ -284,6 +333,7 @@ stay = Table(
     Index("ix_stay_session", "session"),
     Index("ix_stay_opened", "opened"),
     Index("ix_stay_closed", "closed"),
+    Index("ix_stay_entry", "entry"),
 )
 
 incident = Table(
@@ -296,7 +346,30 @@ incident = Table(
     Column("gate", String(64), nullable=False),
     Column("device", String(64), nullable=False),
     Column("facts", Text, nullable=False),
+    Column("claimed_by", String(64), nullable=False, server_default=""),
     Column("resolved", Ms),
+    Column("resolved_by", String(64), nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("ix_incident_open", "id", sqlite_where=text("resolved IS NULL"), postgresql_where=text("resolved IS NULL")),
+)
+
+# What people did: who, why, and who confirmed it; also what waits to be confirmed. Rows are never removed.
+act = Table(
+    "act",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("at", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("room", String(64), nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, done, declined
+    Column("confirmed_by", String(64), nullable=False),
+    Column("confirmed", Ms),
+    Column("outcome", Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 user = Table(

@@ -15,7 +15,7 @@ from server import users
 from server.current import Current
 from server.live import Hub, PostgresCarrier
 from server.store.engine import PostgresStore, Store
-from server.web import errors, kiosks, organisers, security, sign_in
+from server.web import admin, enrolment, errors, kiosks, organisers, security, sign_in
 from server.web.auth import SignedIn
 from server.web.stream import Boards
 
@@ -58,7 +58,8 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
         PERMANENT_SESSION_LIFETIME=timedelta(hours=14),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
+    csrf.exempt(enrolling := enrolment.blueprint(parts))
     logins = LoginManager(app)
     logins.login_view = "sign_in.sign_in"
     logins.login_message = None
@@ -70,8 +71,9 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
             user = users.find(connection, int(number))
         return None if user is None or user.stamp != stamp else SignedIn(user)
 
-    for part in (security.blueprint(parts), organisers.blueprint(parts), sign_in.blueprint(parts)):
-        app.register_blueprint(part)
+    for part in (security, organisers, admin, sign_in):
+        app.register_blueprint(part.blueprint(parts))
+    app.register_blueprint(enrolling)
     errors.register(app)
     app.context_processor(lambda: {"event_name": event.name, "user": _user()})
     app.after_request(_guard)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,16 +17,20 @@ from admission import wire
 from admission.errors import BadMessage, BadSignature, DiskError, ThresholdError
 from admission.seats import is_excess
 from admission.wire import Answer, Cursors, Exchange, Lane, Whereabouts
-from server import news
+from server import incidents, news
 from server.current import Picture
 from server.exchange import Desk, Outcome
+from server.incidents import Place
 from server.live import NEWS, ROOMS
 from server.news import Claims
+from server.store import passages
 from server.store.instants import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from server.web import Parts
 
@@ -35,6 +39,8 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_MS = 5000
 MAX_HELD = 100
 LOOK_S = 1.0
+MOST_EVIDENCE = 20_000
+"""Records kept of a revoked kiosk: a stolen one must not fill the disk."""
 _DEVICE = f"HTTP_{wire.DEVICE_HEADER.upper().replace('-', '_')}"
 _SIGNATURE = f"HTTP_{wire.SIGNATURE_HEADER.upper().replace('-', '_')}"
 
@@ -58,21 +64,24 @@ class Lanes:
     def converse(self, body: bytes, name: str, signature: str) -> tuple[bytes, str]:
         """The answer to a signed message, and its signature. Raises BadSignature or BadMessage; nothing is changed."""
         picture = self._parts.current.get()
-        message = _open(body, name, signature, picture)
+        try:
+            message = _open(body, name, signature, picture)
+        except (BadSignature, BadMessage) as error:
+            self._note(body, name, signature, error)
+            raise
         answer = wire.encode(self.answer(message))
         return answer, wire.sign(wire.DOWN, answer, picture.event.signing)
 
     def answer(self, message: Exchange) -> Answer:
         """Takes the message and says what the kiosk needs to know. A news lane waits until there is news."""
-        seen = self._parts.hub.count(NEWS)
+        seen = self._parts.hub.counts((NEWS, topic_of(message.device)))
         picture = self._parts.current.get()
         found = self._parts.store.write(lambda connection: self._take(connection, message, picture))
-        if found.outcome.touched:
-            self._parts.hub.tell(ROOMS)
+        self._tell(found.outcome)
         parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
         if message.lane is Lane.NEWS and message.cursors is not None:
-            if message.wait_ms and not _urgent(message, found.outcome):
-                self._hold(message, seen)
+            if message.wait_ms and not _urgent(message, found.outcome) and self._hold(message, seen):
+                found = self._look_again(message, found, picture)
             picture = self._parts.current.get()
             parts = self._news(message, message.cursors, picture)
         programme, badges, presence = parts
@@ -84,6 +93,7 @@ class Lanes:
             boot_ms=message.boot_ms,
             now=self._parts.clock(),
             have_seq=outcome.have_seq,
+            era=outcome.era,
             verdicts=outcome.verdicts,
             grants=outcome.grants,
             whereabouts=found.whereabouts,
@@ -95,7 +105,7 @@ class Lanes:
     def _take(self, connection: Connection, message: Exchange, picture: Picture) -> _Found:
         now = self._parts.clock()
         gate = picture.devices[message.device][1]
-        outcome = Desk(connection, picture.programme, picture.event.era, now, gate).handle(message)
+        outcome = Desk(connection, picture.programme, now, gate).handle(message)
         asked = message.presenting
         if asked is None or outcome.holder is None:
             return _Found(outcome, None)
@@ -104,22 +114,55 @@ class Lanes:
             word = wire.Whereabouts(word.ask, word.revoked, word.inside, word.sure, claimed=True)
         return _Found(outcome, word)
 
+    def _note(self, body: bytes, name: str, signature: str, error: ThresholdError) -> None:
+        """Shows the admin that a known kiosk's messages are refused; keeps what a revoked one sends as evidence."""
+        picture = self._parts.current.get()
+        late = name in picture.revoked and _late(body, signature, picture.revoked[name])
+        if not late and name not in picture.devices:
+            return
+        self._parts.store.write(lambda connection: self._write_down(connection, name, late or None, error))
+
+    def _write_down(self, connection: Connection, name: str, late: Exchange | None, error: ThresholdError) -> None:
+        now, place = self._parts.clock(), Place(device=name)
+        if late is not None:
+            if passages.quarantined_of(connection, name) < MOST_EVIDENCE:
+                Desk(connection, self._parts.current.get().programme, now, None).keep_evidence(late, "a revoked kiosk")
+            return
+        kind = "bad_signature" if isinstance(error, BadSignature) else "bad_message"
+        incidents.raise_while_open(connection, kind, to_ms(now), place, {"what": str(error)[:300]})
+
+    def _tell(self, outcome: Outcome) -> None:
+        if outcome.touched:
+            self._parts.hub.tell(ROOMS)
+        if outcome.recalled:
+            self._parts.hub.tell(*(topic_of(name) for name in outcome.recalled))
+
+    def _look_again(self, message: Exchange, found: _Found, picture: Picture) -> _Found:
+        """After a wait the seats may have moved: the report is taken once more, without its passages."""
+        again = msgspec.structs.replace(message, passages=(), presenting=None)
+        fresh = self._parts.store.write(lambda connection: self._take(connection, again, picture))
+        self._tell(fresh.outcome)
+        return _Found(replace(fresh.outcome, verdicts=found.outcome.verdicts), None)
+
     def _up_to_date(self, message: Exchange) -> bool:
         held, picture = message.cursors or Cursors(), self._parts.current.get()
         return held.programme == picture.programme.version and held.badges == picture.badges_version
 
-    def _hold(self, message: Exchange, seen: int) -> None:
-        """Waits for news. What a command of an admin changed is not told to the hub: looks once a second, too."""
+    def _hold(self, message: Exchange, seen: tuple[int, ...]) -> bool:
+        """Waits for news; True if seats may have moved meanwhile. What a command of an admin changed is not told to
+        the hub: looks once a second, too."""
         if not self._room_to_hold.acquire(blocking=False):
-            return
+            return False
         left = min(message.wait_ms, LONGEST_WAIT_MS) / 1000
+        topics = (NEWS, topic_of(message.device))
         try:
             while left > 0 and self._parts.hub.serving() and self._up_to_date(message):
-                if self._parts.hub.wait(NEWS, seen, min(left, LOOK_S)) != seen:
-                    return
+                if self._parts.hub.wait(topics, seen, min(left, LOOK_S)) != seen:
+                    return True
                 left -= LOOK_S
         finally:
             self._room_to_hold.release()
+        return False
 
     def _news(
         self, message: Exchange, held: Cursors, picture: Picture
@@ -135,15 +178,22 @@ class Lanes:
         return (fresh if held.programme != fresh.programme.version else None), badges, presence
 
 
+def topic_of(device: str) -> str:
+    """What the hub is told when a kiosk should hear at once."""
+    return f"kiosk:{device}"
+
+
 def _urgent(message: Exchange, outcome: Outcome) -> bool:
     """Whether the kiosk must hear at once: it was given seats, holds too many, or has passages acknowledged."""
     held = {report.room: report for report in message.reports}
     for grant in outcome.grants:
         mine = held[grant.room]
         balance = mine.granted - mine.returned - mine.entries + mine.exits
-        if (grant.era, grant.granted) != (mine.era, mine.granted) or is_excess(balance, grant.target):
+        moved = (grant.era, grant.granted, grant.hold) != (mine.era, mine.granted, mine.hold if grant.hold else 0)
+        if moved or is_excess(balance, grant.target) or grant.recall > mine.returned:
             return True
-    return bool(message.passages)
+    rolled_back = outcome.have_seq > message.head_seq
+    return bool(message.passages) or outcome.era != message.era or rolled_back
 
 
 class Endpoint:
@@ -193,6 +243,15 @@ def _refusal(title: str, error: Exception) -> bytes:
     ours = isinstance(error, ThresholdError)
     what = str(error) if ours else "the server failed at this"
     return msgspec.json.encode({"error": title, "what": what, "do": "the kiosk tries again by itself"})
+
+
+def _late(body: bytes, signature: str, key: Ed25519PublicKey) -> Exchange | None:
+    """The message of a revoked kiosk, if it really is its own."""
+    try:
+        wire.check(wire.UP, body, signature, key)
+        return wire.decode_exchange(body)
+    except (BadSignature, BadMessage):
+        return None
 
 
 def _open(body: bytes, name: str, signature: str, picture: Picture) -> Exchange:

@@ -75,10 +75,10 @@ class Boards:
                 self._listeners.remove(mine)
 
     def _watch(self) -> None:
-        seen = self._hub.count(ROOMS)
+        seen = self._hub.counts((ROOMS,))
         last: Board = {"rooms": [], "kiosks": []}
         while True:
-            seen = self._hub.wait(ROOMS, seen, BEAT_S)
+            seen = self._hub.wait((ROOMS,), seen, BEAT_S)
             try:
                 board = self.look()
             except Exception:  # the boards must not go silent for good over one bad look

@@ -18,7 +18,8 @@ from admission.badge import Badge, EventKeys, issue, token_bytes, verify
 from admission.passage import GENESIS, Passage, chain
 from admission.record import Record
 from admission.rules import Flag, Why
-from server import exchange, stays
+from admission import stays
+from server import intake
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
 _MARKED = re.findall(r"<!-- example: ([\w-]+) -->\n```\w+\n(.*?)\n```", DOCUMENT, re.DOTALL)
@@ -30,7 +31,8 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
     *(venue.Programme, venue.Room, venue.Gate, venue.Session, Passage),
 )
 VERDICTS = {stays.ACCEPTED, stays.DUPLICATE, stays.UNMATCHED} | {
-    *(exchange.NOTED, exchange.UNKNOWN_BADGE, exchange.REVOKED_MEANWHILE, exchange.QUARANTINED)
+    *(intake.NOTED, intake.UNKNOWN_BADGE, intake.REVOKED_MEANWHILE, intake.QUARANTINED),
+    *(intake.FORCED, intake.ANNULLED, intake.ANNULS_NOTHING, intake.COUNTED),
 }
 
 

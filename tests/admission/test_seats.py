@@ -11,7 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from admission.seats import Account, Grant, RolledBack, RoomBook, accept, credit_exit, give_back, grant, merge, spend
+from admission.ledger import Held, RoomBook, grant, merge
+from admission.seats import Account, Grant, RolledBack, accept, give_back, let_out, spend
+from admission.venue import Exits
 
 CAPACITY = 7
 KIOSKS = 3
@@ -25,7 +27,7 @@ class Room(RuleBasedStateMachine):
         super().__init__()
         self.bodies = 0
         self.held = [Account() for _ in range(KIOSKS)]
-        self.server = [Account(era=1) for _ in range(KIOSKS)]
+        self.server = [Held(Account(era=1)) for _ in range(KIOSKS)]
         self.book = RoomBook(CAPACITY)
         self.reports: list[tuple[int, Account]] = []
         self.grants: list[tuple[int, Grant]] = []
@@ -39,7 +41,7 @@ class Room(RuleBasedStateMachine):
     @precondition(lambda self: self.bodies > 0)
     @rule(who=kiosk)
     def somebody_leaves(self, who: int) -> None:
-        self.held[who] = credit_exit(self.held[who])
+        self.held[who] = let_out(self.held[who], Exits.TRUSTED)
         self.bodies -= 1
 
     @rule(who=kiosk, seats=st.integers(0, 9))
@@ -56,10 +58,10 @@ class Room(RuleBasedStateMachine):
         at = data.draw(st.integers(0, len(self.reports) - 1))
         who, said = self.reports[at] if again else self.reports.pop(at)
         self.server[who] = merge(self.server[who], said)
-        if said.era == self.server[who].era:
-            free = self.book.free(self.server)
+        if said.era == self.server[who].account.era:
+            free = self.book.free(one.account for one in self.server)
             self.server[who] = grant(self.server[who], free, wish)
-        self.grants.append((who, Grant(self.server[who].era, self.server[who].granted, 0)))
+        self.grants.append((who, Grant(self.server[who].account.era, self.server[who].account.granted, 0)))
 
     @precondition(lambda self: self.grants)
     @rule(data=st.data(), again=st.booleans())
@@ -119,14 +121,14 @@ def test_more_than_is_held_cannot_be_given_back() -> None:
 def test_merging_never_moves_a_counter_back() -> None:
     mine = Account(1, granted=5, returned=1, entries=9, exits=2, forced=0)
     theirs = Account(0, granted=7, returned=0, entries=3, exits=4, forced=1)
-    assert merge(mine, theirs) == Account(1, granted=7, returned=1, entries=9, exits=4, forced=1)
+    assert merge(Held(mine), theirs).account == Account(1, granted=7, returned=1, entries=9, exits=4, forced=1)
 
 
 def test_after_a_capacity_is_lowered_nothing_is_granted() -> None:
     held = Account(1, granted=10, entries=8)
     free = RoomBook(6).free([held])
     assert free == -4
-    assert grant(Account(1), free, 5).granted == 0
+    assert grant(Held(Account(1)), free, 5).account.granted == 0
 
 
 def test_a_stay_that_the_server_closed_and_a_forced_entry_count_once() -> None:

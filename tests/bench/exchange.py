@@ -202,7 +202,7 @@ def _handle(current: Current, message: Exchange, connection: Connection) -> floa
     """The CPU ms that the use case itself takes in the writer's thread."""
     picture = current.get()
     began = time.thread_time()
-    Desk(connection, picture.programme, 1, utc_now(), "hall-a").handle(message)
+    Desk(connection, picture.programme, utc_now(), "hall-a").handle(message)
     return (time.thread_time() - began) * 1000
 
 

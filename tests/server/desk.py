@@ -33,7 +33,7 @@ class Server:
     def take(self, message: Exchange) -> Outcome:
         """Handles a message in a transaction of its own."""
         return self.store.write(
-            lambda c: Desk(c, self.programme, self.era, self.now, message.device.removeprefix("k-")).handle(message)
+            lambda c: Desk(c, self.programme, self.now, message.device.removeprefix("k-")).handle(message)
         )
 
     def exchange(self, kiosk: PaperKiosk, asking: int | None = None) -> Outcome:

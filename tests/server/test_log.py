@@ -84,7 +84,7 @@ def _fill(connection: Connection) -> None:
         kind, kiosk, at = _kind(minute), kiosks[_gate(minute)], NOON + timedelta(minutes=minute)
         why = "full" if kind is Kind.REFUSED else ""
         kiosk.pass_through(kind, badges[minute % 7], at, session=SESSIONS[kiosk.room], why=why)
-        kiosk.have = Desk(connection, plan, venue.era, at, kiosk.gate).handle(kiosk.letter(report=False)).have_seq
+        kiosk.have = Desk(connection, plan, at, kiosk.gate).handle(kiosk.letter(report=False)).have_seq
         kiosk.unsent.clear()
 
 

@@ -60,9 +60,7 @@ class Doors:
     def post(self, gate: str, now: datetime = NOON) -> None:
         kiosk, picture = self.kiosks[gate], Current(self._store, lambda: now).get()
         letter = kiosk.letter(report=False)
-        outcome = self._store.write(
-            lambda connection: Desk(connection, picture.programme, picture.event.era, now, None).handle(letter)
-        )
+        outcome = self._store.write(lambda connection: Desk(connection, picture.programme, now, None).handle(letter))
         del kiosk.unsent[: outcome.have_seq - kiosk.have]
         kiosk.have = outcome.have_seq
 

@@ -1,0 +1,103 @@
+"""Head counts on the tables (S6): hold the gates, count, settle. The arithmetic is in :mod:`admission.ledger`.
+
+Two numbers make it exact without a clock: a hold has one, and the count gets the next. What every kiosk that can
+still spend reports under the count's number includes all that happened before the heads were counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, update
+
+from admission import ledger
+from admission.ledger import Held, RoomBook, State
+from admission.stays import How
+from admission.venue import Room
+from server.fencing import held_of
+from server.store.schema import account, book, incarnation, stay
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A kiosk's account that has not yet said to keep the hold."""
+
+    device: str
+    incarnation: int
+    state: State
+
+
+def hold(connection: Connection, room: str) -> int:
+    """Holds entries into the room under a new number, which kiosks must confirm; returns it."""
+    connection.execute(update(book).where(book.c.room == room).values(hold=book.c.hold + 1, held=True, heads=None))
+    return int(connection.execute(select(book.c.hold).where(book.c.room == room)).scalar_one())
+
+
+def reopen(connection: Connection, room: str) -> None:
+    """Ends a hold; a count that still waits for kiosks is given up."""
+    connection.execute(update(book).where(book.c.room == room).values(held=False, heads=None))
+
+
+def waiting(connection: Connection, room: str) -> list[Waiting]:
+    """The accounts that can still spend and have not confirmed the room's hold. Empty: heads may be counted."""
+    number = connection.execute(select(book.c.hold).where(book.c.room == room)).scalar_one()
+    query = (
+        select(account.c.device, account.c.incarnation, account.c.state)
+        .where(account.c.room == room, account.c.state != State.RETIRED)
+        .where((account.c.hold < number) | (account.c.state == State.FENCED))
+        .order_by(account.c.device, account.c.incarnation)
+    )
+    return [Waiting(row.device, row.incarnation, State(row.state)) for row in connection.execute(query)]
+
+
+def retire(connection: Connection, device: str, room: str | None = None) -> int:
+    """The device is off and in hand, or its store is gone: its accounts (of one room) can spend no more."""
+    which = update(account).where(account.c.device == device, account.c.state != State.RETIRED)
+    if room is not None:
+        which = which.where(account.c.room == room)
+    return int(connection.execute(which.values(state=State.RETIRED.value)).rowcount)
+
+
+def count(connection: Connection, room: Room, facts: RoomBook, heads: int, now: int) -> bool:
+    """Takes a head count. What lowers ``free`` holds at once; what raises it once every kiosk that can spend has
+    reported after the count, which is possible only if all of them kept the hold before it. True: it is settled."""
+    if waiting(connection, room.id):
+        _write(connection, room, facts, heads, _number(connection, room.id) + 1, now)
+        connection.execute(update(book).where(book.c.room == room.id).values(held=heads == 0))
+        return False
+    connection.execute(update(book).where(book.c.room == room.id).values(hold=book.c.hold + 1, heads=heads))
+    return settle(connection, room, facts, now)
+
+
+def settle(connection: Connection, room: Room, facts: RoomBook, now: int) -> bool:
+    """Applies a count that waits, if every kiosk that can spend has reported after it. Opens the gates again unless
+    nobody was found inside: a cleared room stays closed until somebody opens it."""
+    row = connection.execute(select(book.c.hold, book.c.heads).where(book.c.room == room.id)).one()
+    if row.heads is None or not ledger.may_raise(_accounts(connection, room.id), row.hold):
+        return False
+    _write(connection, room, facts, row.heads, row.hold, now)
+    connection.execute(update(book).where(book.c.room == room.id).values(heads=None, held=row.heads == 0))
+    return True
+
+
+def _write(connection: Connection, room: Room, facts: RoomBook, heads: int, hold: int, now: int) -> None:
+    after = ledger.recount(facts, _accounts(connection, room.id), heads, hold)
+    connection.execute(update(book).where(book.c.room == room.id).values(recount=after.recount))
+    said = select(incarnation.c.said_seq).where(
+        incarnation.c.device == account.c.device, incarnation.c.incarnation == account.c.incarnation
+    )
+    settled = update(account).where(account.c.room == room.id).values(settled_seq=said.scalar_subquery())
+    connection.execute(settled)
+    loose = update(stay).where(stay.c.room == room.id, stay.c.closed.is_(None) | stay.c.opened.is_(None))
+    connection.execute(loose.values(settled=True))
+    if heads == 0:
+        sweep = update(stay).where(stay.c.room == room.id, stay.c.closed.is_(None))
+        connection.execute(sweep.values(closed=now, how=How.SWEPT.value))
+
+
+def _number(connection: Connection, room: str) -> int:
+    return int(connection.execute(select(book.c.hold).where(book.c.room == room)).scalar_one())
+
+
+def _accounts(connection: Connection, room: str) -> list[Held]:
+    return [held_of(row) for row in connection.execute(select(account).where(account.c.room == room)).mappings()]

@@ -1,0 +1,222 @@
+"""Pairings: a kiosk is enrolled by a code that it reads off the admin's screen, and six digits that the admin compares.
+
+A token is stored only as its hash; the key that first answers is kept, and another one ends the pairing. Knows nothing
+of pages, HTTP or cameras.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from admission import pairing as words
+from admission.errors import ConfigError, ThresholdError
+from admission.pairing import Code, Enrol, Enrolled
+from server import devices, event
+from server.store.instants import from_ms, to_ms
+from server.store.schema import device, gate, incarnation, pairing
+
+MAX_OPEN = 20
+KEPT = timedelta(days=1)
+"""For so long an ended pairing can still be looked at, and a kiosk that missed the answer can ask again."""
+
+
+class State(StrEnum):
+    """OPEN: nobody has answered; ASKED: a kiosk has; CONTESTED: a second key has, so nobody is enrolled; EXPIRED is
+    never stored, it is what an undecided pairing becomes."""
+
+    OPEN = "open"
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    CONTESTED = "contested"
+    EXPIRED = "expired"
+
+
+UNDECIDED = (State.OPEN, State.ASKED)
+
+
+class NotPending(ThresholdError):
+    """The token is unknown or its time is over; the kiosk needs a new code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The kiosk that is to be paired; ``server``: the address under which it reaches us; ``by``: who asked for it."""
+
+    name: str
+    gate: str
+    server: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A pairing as of one moment. ``public``: the key that has answered."""
+
+    id: int
+    device: str
+    gate: str
+    server: str
+    by: str
+    expires: datetime
+    public: bytes | None
+    state: State
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can change any more."""
+        return self.state not in UNDECIDED
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A kiosk in the list of all."""
+
+    name: str
+    gate: str
+    gate_name: str
+    enrolled: datetime
+    heard: datetime | None
+    revoked: datetime | None
+
+
+def begin(connection: Connection, wanted: Wanted, token: bytes, now: datetime) -> Pairing:
+    """Opens a pairing of ten minutes under ``token`` (16 random bytes, of which the hash is kept).
+
+    Raises ConfigError for a name that is bad or taken, an unknown gate, an address that is none, or too many at once.
+    """
+    connection.execute(delete(pairing).where(pairing.c.expires < to_ms(now - KEPT)))
+    _check(connection, wanted, now)
+    expires = to_ms(now) + words.LASTS_MS
+    row = {"device": wanted.name, "gate": wanted.gate, "server": wanted.server, "by": wanted.by, "expires": expires}
+    row |= {"token_hash": words.token_hash(token), "state": State.OPEN.value}
+    number = connection.execute(insert(pairing).returning(pairing.c.id), row).scalar_one()
+    found = look(connection, number, now)
+    assert found is not None
+    return found
+
+
+def code(connection: Connection, one: Pairing, token: bytes) -> Code:
+    """What the kiosk is to read."""
+    return Code(one.server, event.read(connection).signing.public_key().public_bytes_raw(), token)
+
+
+def look(connection: Connection, number: int, now: datetime) -> Pairing | None:
+    """The pairing with this number; None if there is none (any more)."""
+    row = connection.execute(select(pairing).where(pairing.c.id == number)).first()
+    return None if row is None else _pairing(row, now)
+
+
+def answer(connection: Connection, asked: Enrol, now: datetime) -> Enrolled:
+    """What is said to a kiosk whose signed request is ``asked``; saying it again changes nothing.
+
+    The first key is kept. Another one is refused, and ends a pairing that was not confirmed: somebody else has read
+    the code. Raises NotPending for a token that is unknown or too old.
+    """
+    found = _by_token(connection, asked.token, now)
+    if found is not None and found.state is State.OPEN:
+        claim = update(pairing).where(pairing.c.id == found.id, pairing.c.state == State.OPEN)
+        connection.execute(claim.values(state=State.ASKED.value, public=asked.public))
+        found = _by_token(connection, asked.token, now)
+    if found is None or found.state is State.EXPIRED:
+        raise NotPending("this pairing code is not known here, or its ten minutes are over; make a new one")
+    if found.public != asked.public:
+        ending = update(pairing).where(pairing.c.id == found.id, pairing.c.state == State.ASKED)
+        connection.execute(ending.values(state=State.CONTESTED.value))
+        state = words.State.REFUSED
+    else:
+        state = words.State.REFUSED if found.state is State.CONTESTED else words.State(found.state)
+    return Enrolled(state=state, device=found.device, gate=found.gate, public=asked.public)
+
+
+def confirm(connection: Connection, number: int, now: datetime) -> None:
+    """The admin has seen the same digits on both sides: the kiosk is enrolled. Raises ConfigError if the pairing is
+    not waiting for that (any more), or if the name was taken meanwhile; nothing is changed then."""
+    waits = (pairing.c.id == number, pairing.c.state == State.ASKED, pairing.c.expires > to_ms(now))
+    done = connection.execute(update(pairing).where(*waits).values(state=State.CONFIRMED.value))
+    if done.rowcount != 1:
+        raise ConfigError("this pairing does not wait for a confirmation any more; look at its page")
+    row = connection.execute(select(pairing).where(pairing.c.id == number)).one()
+    _check_free(connection, row.device)
+    devices.enrol(connection, row.device, row.gate, bytes(row.public), now)
+
+
+def refuse(connection: Connection, number: int) -> None:
+    """The admin says no, or gives it up. Raises ConfigError if the pairing was decided already."""
+    waits = (pairing.c.id == number, pairing.c.state.in_(UNDECIDED))
+    done = connection.execute(update(pairing).where(*waits).values(state=State.REFUSED.value))
+    if done.rowcount != 1:
+        raise ConfigError("this pairing was decided already; look at its page")
+
+
+def kiosks(connection: Connection) -> list[Known]:
+    """All kiosks ever enrolled, by name."""
+    heard = select(func.max(incarnation.c.heard)).where(incarnation.c.device == device.c.id).scalar_subquery()
+    columns = (device.c.id, device.c.gate, gate.c.name, device.c.enrolled, heard.label("heard"), device.c.revoked)
+    joined = device.outerjoin(gate, gate.c.id == device.c.gate)
+    rows = connection.execute(select(*columns).select_from(joined).order_by(device.c.id))
+    return [
+        Known(row.id, row.gate, row.name or row.gate, from_ms(row.enrolled), _at(row.heard), _at(row.revoked))
+        for row in rows
+    ]
+
+
+def gates(connection: Connection) -> list[tuple[str, str]]:
+    """Where a kiosk can stand: (id, name), by name."""
+    return [(row.id, row.name) for row in connection.execute(select(gate.c.id, gate.c.name).order_by(gate.c.name))]
+
+
+def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", wanted.name):
+        raise ConfigError(f"kiosk name {wanted.name[:80]!r}: use lower-case letters, digits and hyphens, at most 64")
+    _check_free(connection, wanted.name)
+    if connection.execute(select(gate.c.id).where(gate.c.id == wanted.gate)).first() is None:
+        known = ", ".join(sorted(number for number, _ in gates(connection))) or "none yet"
+        raise ConfigError(f"there is no gate {wanted.gate[:80]!r}; gates are: {known}")
+    _check_address(wanted.server)
+    is_open = (pairing.c.state.in_(UNDECIDED), pairing.c.expires > to_ms(now))
+    names = set(connection.execute(select(pairing.c.device).where(*is_open)).scalars())
+    if wanted.name in names:
+        raise ConfigError(f"a pairing of a kiosk {wanted.name!r} is going on already; finish or cancel it first")
+    if len(names) >= MAX_OPEN:
+        raise ConfigError(f"{MAX_OPEN} pairings are open; finish or cancel one first")
+
+
+def _check_free(connection: Connection, name: str) -> None:
+    if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
+        raise ConfigError(f"a kiosk {name!r} exists already; choose another name")
+
+
+def _check_address(server: str) -> None:
+    try:
+        parts = urlsplit(server)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    extra = good and (parts.query or parts.fragment or "@" in parts.netloc)
+    if not good or extra or len(server) > words.MAX_URL or re.search(r"[^\x21-\x7e]", server):
+        raise ConfigError(f"address {server[:80]!r}: write http://host:port or https://host, as kiosks reach it")
+
+
+def _by_token(connection: Connection, token: bytes, now: datetime) -> Pairing | None:
+    row = connection.execute(select(pairing).where(pairing.c.token_hash == words.token_hash(token))).first()
+    return None if row is None else _pairing(row, now)
+
+
+def _pairing(row: Row[Any], now: datetime) -> Pairing:
+    state = State(row.state)
+    if state in UNDECIDED and row.expires <= to_ms(now):
+        state = State.EXPIRED
+    public = None if row.public is None else bytes(row.public)
+    return Pairing(row.id, row.device, row.gate, row.server, row.by, from_ms(row.expires), public, state)
+
+
+def _at(ms: int | None) -> datetime | None:
+    return None if ms is None else from_ms(ms)

@@ -1,0 +1,70 @@
+"""A database that was put back to an earlier state (S3): how it is noticed, and how seats flow again.
+
+Every kiosk may hold seats that this database does not know of. So the era rises, and a room grants nothing until
+every kiosk has reported in the new era (or is vouched for, or retired by a head count) and a supervisor has
+confirmed the room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select, update
+
+from admission.ledger import State
+from server import incidents
+from server.incidents import Place
+from server.store.schema import account, book, device, event
+
+
+def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, object]) -> int:
+    """Begins a new era, above ``at_least``; returns it. Voids what head counts had raised."""
+    current = connection.execute(select(event.c.era)).scalar_one()
+    era = int(max(current, at_least)) + 1
+    connection.execute(update(event).values(era=era))
+    live = select(account.c.device).where(account.c.device == device.c.id, account.c.state == State.LIVE).exists()
+    rows = select(account.c.device).where(account.c.device == device.c.id).exists()
+    # Fenced before the copy was made: it was granted nothing since, so all of it is known.
+    known = device.c.revoked.is_not(None) | (rows & ~live)
+    connection.execute(update(device).where(known).values(era=era))
+    connection.execute(update(book).where(book.c.recount > 0).values(recount=0))
+    place = Place(device=str(facts.get("device", "")))
+    incidents.raise_incident(connection, "restore", now, place, facts | {"era": era})
+    return era
+
+
+def awaited(connection: Connection, era: int) -> Sequence[str]:
+    """The kiosks that have neither reported in this era nor been retired."""
+    spends = (account.c.device == device.c.id) & (account.c.state != State.RETIRED)
+    may_spend = select(account.c.device).where(spends).exists()
+    unseen = ~select(account.c.device).where(account.c.device == device.c.id).exists()
+    query = select(device.c.id).where(device.c.era < era, may_spend | unseen).order_by(device.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def confirm(connection: Connection, room: str) -> None:
+    """A supervisor has confirmed C and A of the room, and that every kiosk enrolled since the copy is known."""
+    era = connection.execute(select(event.c.era)).scalar_one()
+    connection.execute(update(book).where(book.c.room == room).values(vowed_era=era))
+    try_open(connection, room, int(era))
+
+
+def try_open(connection: Connection, room: str, era: int) -> bool:
+    """Lets seats of the room be granted in this era, if nothing is awaited any more."""
+    vowed = connection.execute(select(book.c.vowed_era).where(book.c.room == room)).scalar_one()
+    if vowed < era or awaited(connection, era):
+        return False
+    connection.execute(update(book).where(book.c.room == room).values(open_era=era))
+    return True
+
+
+def closed_rooms(connection: Connection) -> Sequence[str]:
+    """The rooms that a supervisor has yet to confirm since the last restore."""
+    era = select(event.c.era).scalar_subquery()
+    return list(connection.execute(select(book.c.room).where(book.c.vowed_era < era).order_by(book.c.room)).scalars())
+
+
+def is_recovering(connection: Connection) -> bool:
+    """Whether any room grants nothing because of a restore."""
+    era = select(event.c.era).scalar_subquery()
+    return bool(connection.execute(select(func.count()).where(book.c.open_era < era)).scalar_one())

@@ -1,0 +1,429 @@
+"""Pairing at the server: who is enrolled, who is refused, and that nothing but a confirmation changes anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
+
+from admission import pairing as words
+from admission import wire
+from admission.errors import BadMessage, ConfigError
+from admission.pairing import Code, Enrol, Enrolled
+from server import devices, pairing
+from server.pairing import State, Wanted
+from server.store import schema
+from server.store.engine import PostgresStore, SqliteStore
+from server.web import create_app
+from tests.pages import sign_in, token
+from tests.world import World
+
+ADDRESS = "http://192.168.1.5:8080"
+WANTED = Wanted("north-1", "hall-a", ADDRESS, "admin")
+KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
+
+
+def public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes_raw()
+
+
+def sealed(token: bytes, key: Ed25519PrivateKey = KEY, **changed: object) -> tuple[bytes, dict[str, str]]:
+    """A kiosk's request and its header."""
+    body = json.dumps(json.loads(words.encode(Enrol(token=token, public=public(key)))) | changed).encode()
+    return body, {wire.SIGNATURE_HEADER: wire.sign(words.UP, body, key)}
+
+
+@dataclass
+class Desk:
+    """A server's application with a clock that can be put forward."""
+
+    store: SqliteStore | PostgresStore
+    now: datetime
+    app: Flask = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.app = create_app(self.store, lambda: self.now)
+
+    def begin(self, wanted: Wanted = WANTED, token: bytes = b"t" * 16) -> pairing.Pairing:
+        return self.store.write(lambda c: pairing.begin(c, wanted, token, self.now))
+
+    def state(self, number: int) -> State:
+        with self.store.read() as connection:
+            found = pairing.look(connection, number, self.now)
+        assert found is not None
+        return found.state
+
+    def post(self, body: bytes, headers: dict[str, str]) -> TestResponse:
+        return self.app.test_client().post(words.PATH, data=body, headers=headers)
+
+    def ask(self, token: bytes = b"t" * 16, key: Ed25519PrivateKey = KEY) -> Enrolled:
+        """The signed answer to a good request."""
+        reply = self.post(*sealed(token, key))
+        assert reply.status_code == 200, reply.text
+        wire.check(words.DOWN, reply.data, reply.headers[wire.SIGNATURE_HEADER], self.key)
+        return words.decode_enrolled(reply.data)
+
+    @property
+    def key(self) -> Ed25519PublicKey:
+        signing = self.app.extensions["threshold"].current.get().event.signing
+        assert isinstance(signing, Ed25519PrivateKey)
+        return signing.public_key()
+
+    def confirm(self, number: int) -> None:
+        self.store.write(lambda c: pairing.confirm(c, number, self.now))
+
+    def devices(self) -> dict[str, bytes]:
+        with self.store.read() as connection:
+            return {row.id: bytes(row.public) for row in connection.execute(select(schema.device))}
+
+
+@pytest.fixture
+def desk(store: SqliteStore | PostgresStore, world: World) -> Desk:
+    """The server on each kind of database."""
+    return Desk(store, world.now)
+
+
+@pytest.fixture
+def quick(sqlite_store: SqliteStore | PostgresStore) -> Desk:
+    """The server on SQLite, for what has nothing to do with the database."""
+    from tests.world import make_world, utc_now
+
+    world = sqlite_store.write(lambda connection: make_world(connection, utc_now()))
+    return Desk(sqlite_store, world.now)
+
+
+class TestPairing:
+    def test_a_kiosk_is_enrolled_with_its_own_key_once_the_admin_has_confirmed_and_not_before(self, desk: Desk) -> None:
+        number = desk.begin().id
+        first = desk.ask()
+        assert (first.state, first.device, first.gate) == (words.State.ASKED, "north-1", "hall-a")
+        assert first.public == public(KEY)
+        assert "north-1" not in desk.devices()
+        desk.confirm(number)
+        assert desk.ask().state is words.State.CONFIRMED
+        assert desk.devices()["north-1"] == public(KEY)
+        with desk.store.read() as connection:
+            assert devices.keys(connection)["north-1"][1] == "hall-a"
+
+    def test_a_device_begins_in_the_event_s_present_era(self, desk: Desk) -> None:
+        desk.store.write(lambda c: c.execute(update(schema.event).values(era=5)))
+        number = desk.begin().id
+        desk.ask()
+        desk.confirm(number)
+        with desk.store.read() as connection:
+            rows = connection.execute(select(schema.device.c.era).where(schema.device.c.id == "north-1"))
+            assert rows.scalar_one() == 5
+
+    def test_asking_again_changes_nothing(self, desk: Desk) -> None:
+        number = desk.begin().id
+        assert len({desk.ask() for _ in range(3)}) == 1
+        desk.confirm(number)
+        assert len({desk.ask() for _ in range(3)}) == 1
+        assert desk.state(number) is State.CONFIRMED
+
+    def test_a_second_key_ends_a_pairing_that_was_not_confirmed_for_both(self, desk: Desk) -> None:
+        number = desk.begin().id
+        desk.ask()
+        assert desk.ask(key=OTHER).state is words.State.REFUSED
+        assert desk.state(number) is State.CONTESTED
+        assert desk.ask().state is words.State.REFUSED
+        with pytest.raises(ConfigError, match="does not wait"):
+            desk.confirm(number)
+        assert "north-1" not in desk.devices()
+
+    def test_a_second_key_takes_nothing_from_a_kiosk_that_was_confirmed(self, desk: Desk) -> None:
+        number = desk.begin().id
+        desk.ask()
+        desk.confirm(number)
+        assert desk.ask(key=OTHER).state is words.State.REFUSED
+        assert desk.ask().state is words.State.CONFIRMED
+        assert desk.devices()["north-1"] == public(KEY)
+
+    def test_nothing_can_be_confirmed_that_no_kiosk_has_answered(self, desk: Desk) -> None:
+        number = desk.begin().id
+        with pytest.raises(ConfigError, match="does not wait"):
+            desk.confirm(number)
+        assert desk.state(number) is State.OPEN
+
+    def test_what_was_refused_stays_refused(self, desk: Desk) -> None:
+        number = desk.begin().id
+        desk.ask()
+        desk.store.write(lambda c: pairing.refuse(c, number))
+        assert desk.ask().state is words.State.REFUSED
+        with pytest.raises(ConfigError):
+            desk.confirm(number)
+        with pytest.raises(ConfigError):
+            desk.store.write(lambda c: pairing.refuse(c, number))
+
+    def test_after_ten_minutes_it_is_over_asked_or_not(self, desk: Desk) -> None:
+        number = desk.begin().id
+        desk.now += timedelta(minutes=9, seconds=59)
+        desk.ask()
+        desk.now += timedelta(seconds=1)
+        assert desk.state(number) is State.EXPIRED
+        assert desk.post(*sealed(b"t" * 16)).status_code == 410
+        with pytest.raises(ConfigError):
+            desk.confirm(number)
+        assert "north-1" not in desk.devices()
+
+    def test_a_kiosk_that_missed_the_confirmation_hears_it_later(self, desk: Desk) -> None:
+        number = desk.begin().id
+        desk.ask()
+        desk.confirm(number)
+        desk.now += timedelta(hours=1)
+        assert desk.ask().state is words.State.CONFIRMED
+
+    def test_a_name_that_was_taken_meanwhile_leaves_the_pairing_as_it_was(self, desk: Desk) -> None:
+        number = desk.begin().id
+        desk.ask()
+        desk.store.write(lambda c: devices.add_kiosk(c, "north-1", "hall-b", ADDRESS, bytes(32), desk.now))
+        with pytest.raises(ConfigError, match="exists already"):
+            desk.confirm(number)
+        assert desk.state(number) is State.ASKED
+
+    def test_the_token_itself_is_not_in_the_database(self, desk: Desk) -> None:
+        desk.begin(token=b"a very secret 16")
+        with desk.store.read() as connection:
+            [row] = connection.execute(select(schema.pairing)).mappings()
+        assert b"a very secret 16" not in [bytes(v) for v in row.values() if isinstance(v, bytes | memoryview)]
+
+
+class TestBeginning:
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"name": "North 1"}, "lower-case"),
+            ({"name": ""}, "lower-case"),
+            ({"name": "k-hall-a"}, "exists already"),
+            ({"gate": "nowhere"}, "gates are: club-door"),
+            ({"server": "192.168.1.5:8080"}, "http://host:port"),
+            ({"server": "ftp://192.168.1.5"}, "http://host:port"),
+            ({"server": "http://a:b@host"}, "http://host:port"),
+            ({"server": "http://host:99999"}, "http://host:port"),
+            ({"server": "http://ho st"}, "http://host:port"),
+            ({"server": f"http://{'h' * 200}"}, "http://host:port"),
+        ],
+    )
+    def test_what_is_wrong_is_said_and_nothing_is_begun(self, quick: Desk, wrong: dict[str, str], said: str) -> None:
+        with pytest.raises(ConfigError, match=said):
+            quick.begin(replace(WANTED, **wrong))
+        with quick.store.read() as connection:
+            assert connection.execute(select(schema.pairing)).all() == []
+
+    def test_a_name_can_be_paired_again_only_after_the_first_try_has_ended(self, quick: Desk) -> None:
+        quick.begin()
+        with pytest.raises(ConfigError, match="going on already"):
+            quick.begin(token=b"u" * 16)
+        quick.now += timedelta(minutes=10)
+        quick.begin(token=b"u" * 16)
+
+    def test_at_most_twenty_are_open_at_once(self, quick: Desk) -> None:
+        for n in range(pairing.MAX_OPEN):
+            quick.begin(replace(WANTED, name=f"k{n}"), bytes([n]) * 16)
+        with pytest.raises(ConfigError, match="20 pairings are open"):
+            quick.begin()
+
+    def test_what_ended_a_day_ago_is_forgotten(self, quick: Desk) -> None:
+        old = quick.begin().id
+        quick.now += timedelta(days=1, minutes=11)
+        quick.begin(token=b"u" * 16)
+        with quick.store.read() as connection:
+            assert pairing.look(connection, old, quick.now) is None
+
+
+class TestEndpoint:
+    @pytest.mark.parametrize(
+        ("spoil", "status", "said"),
+        [
+            (lambda body, head: (b"", head), 400, "not a message"),
+            (lambda body, head: (b"\xff{", head), 400, "not a message"),
+            (lambda body, head: (body + b" " * words.MAX_BODY, head), 400, "more than"),
+            (lambda body, head: (body, {}), 403, "signature"),
+            (lambda body, head: (body, {wire.SIGNATURE_HEADER: "00" * 64}), 403, "signature"),
+            (lambda body, head: (body + b" ", head), 403, "signature"),
+            (lambda body, head: sealed(b"t" * 16, v=2), 400, "version 2"),
+            (lambda body, head: sealed(b"t" * 16, more=1), 400, "not a message"),
+            (lambda body, head: sealed(b"t" * 15), 400, "not a message"),
+            (lambda body, head: sealed(b"t" * 16, public="AAAA"), 400, "not a message"),
+            (lambda body, head: sealed(b"u" * 16), 410, "not known"),
+        ],
+    )
+    def test_a_bad_request_gets_one_clear_error_and_changes_nothing(
+        self, quick: Desk, spoil: object, status: int, said: str
+    ) -> None:
+        number = quick.begin().id
+        assert callable(spoil)
+        reply = quick.post(*spoil(*sealed(b"t" * 16)))
+        assert reply.status_code == status
+        told = json.loads(reply.data)
+        assert set(told) == {"error", "what", "do"}
+        assert said in told["what"]
+        assert wire.SIGNATURE_HEADER not in reply.headers
+        assert quick.state(number) is State.OPEN
+
+    def test_wrong_attempts_are_answered_ten_times_a_minute_and_good_ones_always(self, quick: Desk) -> None:
+        quick.begin()
+        wrong = [quick.post(*sealed(b"u" * 16)).status_code for _ in range(12)]
+        assert wrong == [410] * 10 + [429] * 2
+        assert quick.ask().state is words.State.ASKED
+        quick.now += timedelta(minutes=1)
+        assert quick.post(*sealed(b"u" * 16)).status_code == 410
+
+    def test_it_needs_no_csrf_token_but_the_admin_s_forms_do(self, quick: Desk) -> None:
+        number = quick.begin().id
+        assert quick.ask().state is words.State.ASKED
+        client = quick.app.test_client()
+        sign_in(client, "admin")
+        assert client.post(f"/kiosks/pair/{number}", data={"same": "yes"}).status_code == 400
+        assert client.post("/kiosks", data={"name": "x", "gate": "hall-a", "server": ADDRESS}).status_code == 400
+        assert quick.state(number) is State.ASKED
+
+
+class TestPages:
+    @pytest.fixture
+    def admin(self, quick: Desk) -> FlaskClient:
+        """An admin who is signed in."""
+        client = quick.app.test_client()
+        assert sign_in(client, "admin").status_code == 303
+        return client
+
+    def begin(self, client: FlaskClient, **changed: str) -> TestResponse:
+        form = {"name": "north-1", "gate": "hall-a", "server": ADDRESS} | changed
+        return client.post("/kiosks", data=form | {"csrf_token": token(client.get("/kiosks"))})
+
+    def code(self, client: FlaskClient, page: str) -> Code:
+        found = re.search(r">(TE:[^<]*)</textarea>", client.get(page).text)
+        assert found is not None
+        return words.read_code(found[1])
+
+    def decide(self, client: FlaskClient, page: str, **answer: str) -> TestResponse:
+        return client.post(page, data=answer | {"csrf_token": token(client.get(page))})
+
+    @pytest.mark.parametrize("role", ["viewer", "steward", "supervisor", "desk", "organiser", "auditor"])
+    def test_nobody_but_an_admin_gets_there(self, quick: Desk, role: str) -> None:
+        number = quick.begin().id
+        client = quick.app.test_client()
+        sign_in(client, role)
+        for page in ("/kiosks", f"/kiosks/pair/{number}", f"/kiosks/pair/{number}/state"):
+            assert client.get(page).status_code == 403
+            assert quick.app.test_client().get(page).status_code == 302
+        form = {"csrf_token": token(client.get("/log" if role == "auditor" else "/board")), "same": "no"}
+        assert client.post(f"/kiosks/pair/{number}", data=form).status_code == 403
+        assert client.post("/kiosks", data=form).status_code == 403
+        assert quick.state(number) is State.OPEN
+        assert "/kiosks" not in client.get("/", follow_redirects=True).text
+
+    def test_the_code_says_address_key_and_token_of_this_pairing(self, quick: Desk, admin: FlaskClient) -> None:
+        answer = self.begin(admin, server=f"{ADDRESS}/")
+        assert answer.status_code == 303
+        code = self.code(admin, answer.location)
+        assert (code.url, code.server_key) == (ADDRESS, quick.key.public_bytes_raw())
+        assert quick.ask(code.token).device == "north-1"
+
+    def test_an_admin_confirms_the_digits_that_the_page_has_shown(self, quick: Desk, admin: FlaskClient) -> None:
+        page = self.begin(admin).location
+        code = self.code(admin, page)
+        quick.ask(code.token)
+        digits = words.digits(code, public(KEY))
+        assert digits in admin.get(page).text
+        assert admin.get(f"{page}/state").json == {"state": "asked"}
+        assert self.decide(admin, page, same="yes", digits="000 000").status_code == 409
+        assert self.decide(admin, page, same="yes").status_code == 409
+        assert "north-1" not in quick.devices()
+        assert self.decide(admin, page, same="yes", digits=digits).status_code == 303
+        assert quick.devices()["north-1"] == public(KEY)
+        assert "is enrolled" in admin.get(page).text
+        assert "north-1" in admin.get("/kiosks").text
+
+    def test_no_ends_it(self, quick: Desk, admin: FlaskClient) -> None:
+        page = self.begin(admin).location
+        code = self.code(admin, page)
+        quick.ask(code.token)
+        assert self.decide(admin, page, same="no").status_code == 303
+        assert "Not enrolled" in admin.get(page).text
+        assert quick.ask(code.token).state is words.State.REFUSED
+
+    def test_a_second_key_is_said_loudly(self, quick: Desk, admin: FlaskClient) -> None:
+        page = self.begin(admin).location
+        code = self.code(admin, page)
+        quick.ask(code.token)
+        quick.ask(code.token, OTHER)
+        assert "Somebody else has read this code" in admin.get(page).text
+        assert "same digits" not in admin.get(page).text
+
+    def test_another_browser_sees_neither_code_nor_digits_and_cannot_confirm(
+        self, quick: Desk, admin: FlaskClient
+    ) -> None:
+        page = self.begin(admin).location
+        code = self.code(admin, page)
+        other = quick.app.test_client()
+        sign_in(other, "admin")
+        assert "TE:" not in other.get(page).text
+        quick.ask(code.token)
+        digits = words.digits(code, public(KEY))
+        assert digits not in other.get(page).text
+        assert self.decide(other, page, same="yes", digits=digits).status_code == 409
+        assert "north-1" not in quick.devices()
+
+    def test_a_mistake_in_the_form_is_shown_beside_what_was_typed(self, quick: Desk, admin: FlaskClient) -> None:
+        answer = self.begin(admin, name="<b>North</b>")
+        assert answer.status_code == 400
+        assert "lower-case letters" in answer.text
+        assert "<b>North" not in answer.text
+        assert "&lt;b&gt;North" in answer.text
+
+    def test_the_list_says_when_a_kiosk_was_heard_and_which_is_revoked(self, quick: Desk, admin: FlaskClient) -> None:
+        ms = pairing.to_ms(quick.now + timedelta(hours=1))
+        of_hall_b = schema.device.c.id == "k-hall-b"
+        quick.store.write(lambda c: c.execute(update(schema.device).where(of_hall_b).values(revoked=ms)))
+        with quick.store.read() as connection:
+            listed = {one.name: one for one in pairing.kiosks(connection)}
+        assert listed["k-hall-b"].revoked == pairing.from_ms(ms)
+        assert listed["k-hall-a"].revoked is None
+        text = admin.get("/kiosks").text
+        assert text.count("Revoked <time") == 1
+        assert "Not yet" in text
+
+    def test_a_pairing_that_is_none_is_not_found(self, admin: FlaskClient) -> None:
+        for page in ("/kiosks/pair/999", f"/kiosks/pair/{2**70}", "/kiosks/pair/999/state"):
+            assert admin.get(page).status_code == 404
+
+
+class TestCode:
+    CODE = Code(ADDRESS, bytes(range(32)), bytes(range(16)))
+
+    def test_it_is_read_as_it_was_written(self) -> None:
+        text = words.write_code(self.CODE)
+        assert text.startswith("TE:")
+        assert re.fullmatch(r"[0-9A-Z $%*+\-./:]+", text)
+        assert words.read_code(text) == self.CODE
+
+    def test_whatever_is_changed_in_it_is_noticed_or_changes_the_digits(self) -> None:
+        whole, digits = words.write_code(self.CODE), words.digits(self.CODE, public(KEY))
+        for changed in (replace(self.CODE, token=bytes(16)), replace(self.CODE, server_key=bytes(32))):
+            assert words.digits(changed, public(KEY)) != digits
+        assert words.digits(self.CODE, public(OTHER)) != digits
+        for at in range(3, len(whole), 7):
+            with pytest.raises(BadMessage):
+                words.read_code(whole[:at])
+
+    @pytest.mark.parametrize("packed", [(), (2, "x"), (1, ADDRESS, b"k" * 32), (1, ADDRESS, b"k", b"t"), 7, None])
+    def test_another_shape_is_no_code(self, packed: object) -> None:
+        import msgspec
+
+        text = words.PREFIX + words.base45_encode(msgspec.msgpack.encode(packed))
+        with pytest.raises(BadMessage, match="version 2" if packed == (2, "x") else "damaged"):
+            words.read_code(text)
+
+    def test_another_text_is_no_code(self) -> None:
+        for text in ("", "TE:", "TE:é", "TBABC", "te:ABC", "https://example.org"):
+            with pytest.raises(BadMessage):
+                words.read_code(text)

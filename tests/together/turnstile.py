@@ -1,0 +1,190 @@
+"""A kiosk as it ships, in a process of its own, with a pipe in place of camera, reader and screen.
+
+It runs kiosk.__main__ itself: store, fsync, letters, threads and exit statuses are the real ones. Only what touches a
+device is put in by name, so that the kiosk's insides may change without this file. Speaks JSON, one object a line:
+
+    {"present": "<badge text>"}  ->  {"state": "welcome", "key": "welcome", "ms": 12.3}  when the screen shows it
+    {"state": true}              ->  {"up": ..., "queue": ..., "accounts": {room: {...}}, "incarnation": ...}
+    {"quit": true}               ->  ends in order; so does the end of the input
+
+A badge is held up until there is an answer: "one moment" is followed as the gate follows it. The same badge is taken
+out of sight first, for as long as makes it a new presentation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.face import Shown, Status
+from kiosk.reader import Reading
+
+command: Any = importlib.import_module("kiosk.__main__")
+
+FRAME_S = 0.02
+IDLE_S = 0.1
+AWAY_S = 1.6
+PATIENCE_S = 20.0
+PASSING = frozenset({"waiting", "reading", "moment"})
+"""What the screen shows on the way to an answer."""
+
+Frame = NDArray[np.uint8]
+
+
+class Turnstile:
+    """Camera, reader and screen at once: what is written to the pipe is in view, what is shown is written back."""
+
+    def __init__(self, said: TextIO) -> None:
+        self._said = said
+        self._commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._frames = [np.full((48, 64), grey, np.uint8) for grey in (0, 200)]  # a change is always looked at
+        self._texts: list[str] = []
+        self._seen: dict[str, float] = {}
+        self._begun: float | None = None
+        self._status = Status()
+        self.made: dict[str, Any] = {}
+
+    def listen(self, lines: TextIO) -> None:
+        """Takes commands from the pipe from now on."""
+        threading.Thread(target=self._listen, args=(lines,), daemon=True).start()
+
+    def _listen(self, lines: TextIO) -> None:
+        for line in lines:
+            self._commands.put(json.loads(line))
+        self._commands.put({"quit": True})
+
+    # The camera: stands in for kiosk.camera.lasting
+
+    def frames(self, *_opening: object) -> Iterator[Frame]:
+        """Frames until the kiosk is told to quit."""
+        while True:
+            try:
+                asked = self._commands.get(timeout=IDLE_S)
+            except queue.Empty:
+                yield self._frame()
+                continue
+            if "quit" in asked:
+                return
+            if "present" in asked:
+                yield from self._hold_up(asked["present"])
+            else:
+                yield self._frame()  # after it the status is of now
+                self._say(self._state())
+
+    def _hold_up(self, text: str) -> Iterator[Frame]:
+        while time.monotonic() - self._seen.get(text, -AWAY_S) < AWAY_S:
+            yield self._frame()
+            time.sleep(FRAME_S)
+        self._texts, self._begun = [text], time.monotonic()
+        until = self._begun + PATIENCE_S
+        while self._unanswered and time.monotonic() < until:
+            yield self._frame()
+            if self._unanswered:
+                time.sleep(FRAME_S)
+        self._texts, self._seen[text] = [], time.monotonic()
+        if self._unanswered:
+            self._begun = None
+            self._say({"state": "nothing", "key": "nothing", "ms": PATIENCE_S * 1000})
+
+    @property
+    def _unanswered(self) -> bool:
+        return self._begun is not None
+
+    def _frame(self) -> Frame:
+        self._frames.reverse()
+        return self._frames[0]
+
+    # The reader
+
+    def read(self, _frame: Frame) -> list[Reading]:
+        """See kiosk.reader.Reader."""
+        return [Reading(text, 0, 0) for text in self._texts]
+
+    # The screen
+
+    def serve(self, *_address: object) -> Turnstile:
+        """There is no page."""
+        return self
+
+    def shutdown(self) -> None:
+        """There is no page."""
+
+    def show(self, shown: Shown) -> None:
+        """See kiosk.face.Face. Answers at this moment: whatever is killed later, the visitor has seen it."""
+        if self._begun is None or shown.state in PASSING:
+            return
+        ms = (time.monotonic() - self._begun) * 1000
+        self._begun = None
+        self._say({"state": shown.state, "key": shown.key, "ms": round(ms, 1)})
+
+    def report(self, status: Status) -> None:
+        """See kiosk.face.Face."""
+        self._status = status
+
+    def _state(self) -> dict[str, Any]:
+        standing = self.made["Standing"]
+        accounts = {room: asdict(standing.account(room)) for room in standing.rooms_held}
+        incarnation = self.made["Disk"].incarnation
+        line = {"up": self._status.link_up, "queue": self._status.queue, "trouble": self._status.trouble}
+        return line | {"ready": standing.site is not None, "accounts": accounts, "incarnation": incarnation}
+
+    def _say(self, answer: dict[str, Any]) -> None:
+        self._said.write(json.dumps(answer) + "\n")
+        self._said.flush()
+
+
+def take_over(turnstile: Turnstile, machine: str | None) -> None:
+    """Puts the turnstile in the devices' places, and remembers what the command builds."""
+
+    def put(name: str, part: object) -> None:
+        getattr(command, name)  # one that has moved is a failure here, not a camera that opens
+        setattr(command, name, part)
+
+    def remember(name: str) -> None:
+        build = getattr(command, name)
+
+        def built(*args: Any, **named: Any) -> Any:
+            turnstile.made[name] = build(*args, **named)
+            return turnstile.made[name]
+
+        put(name, built)
+
+    put("lasting", turnstile.frames)
+    put("ZbarReader", lambda *_: turnstile)
+    put("Screen", lambda *_: turnstile)
+    remember("Disk")
+    remember("Standing")
+    if machine is not None:  # another computer is, to the kiosk, another boot
+        clock = command.Clock
+        put("Clock", lambda boot, *rest: clock(f"{machine}-{boot}", *rest))
+
+
+def main() -> None:
+    """Runs the kiosk; ends with its status."""
+    parser = argparse.ArgumentParser(description="a real kiosk behind a pipe")
+    parser.add_argument("--data", required=True, help="the folder of this kiosk's store")
+    parser.add_argument("--enrolment", required=True, help="the file that the server made for this kiosk")
+    parser.add_argument("--machine", help="the name of another computer than this one")
+    given = parser.parse_args()
+    said = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed is not an answer
+    turnstile = Turnstile(said)
+    take_over(turnstile, given.machine)
+    turnstile.listen(sys.stdin)
+    command.main(["--data", given.data, "--enrolment", given.enrolment, "--screen", "127.0.0.1:0"])
+
+
+if __name__ == "__main__":
+    main()
