@@ -19,11 +19,13 @@ LOOKUP = 16
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The display name, the visitor's language (BCP 47) and a note for staff."""
+    """The display name, the visitor's language (BCP 47), a note for staff, and a steward's code as an Argon2id hash
+    (RFC 9106, PHC string): a kiosk without the steward's badge has nothing to guess at."""
 
     name: str
     language: str = ""
     note: str = ""
+    code: str = ""
 
 
 def seal(token: str, record: Record, nonce: bytes) -> tuple[bytes, bytes]:

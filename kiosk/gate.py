@@ -160,13 +160,18 @@ class Gate:
             log.error("an exit was not written: %s", decision.unwritten)
             return self._show(Shown("goodbye", "goodbye"))
         if isinstance(decision.verdict, Refused):
-            if decision.verdict.why is Why.NO_SEATS and self._parts.line.up and self._postpone(text):
+            if decision.verdict.why is Why.NO_SEATS and self._seats_may_come(site) and self._postpone(text):
                 return self._show(Shown("moment", "moment"))  # seats may be on their way to this door
             shown = self._show(_outcome(decision.verdict, site))
             self._parts.doorkeeper.note_refusal(badge, site, decision.verdict)
             self._parts.line.flush()
             return shown
         return self._confirm(_kind(decision), decision.seq, text, site, decision.verdict.session)
+
+    def _seats_may_come(self, site: Site) -> bool:
+        """Whether the server, in reach, has said that this door should hold seats: some may be on their way."""
+        word = self._parts.standing.words.get(site.room.id)
+        return self._parts.line.up and (word is None or word.target > 0)
 
     def _confirm(self, kind: Kind, seq: int, text: str, site: Site, session: Session | None) -> Shown:
         """Shows what is on the disk now, sends it up, and remembers that it was seen."""

@@ -18,6 +18,8 @@ class Postbox:
 
     def __call__(self, url: str, body: bytes, signature: str) -> Reply:
         """See Post."""
+        if not url.startswith(("http://", "https://")):
+            raise NetworkError("the address in the code does not begin with http:// or https://")
         headers = {wire.SIGNATURE_HEADER: signature, "Content-Type": "application/json"}
         try:
             reply = self._http.request(

@@ -50,11 +50,12 @@ def waiting(connection: Connection, room: str) -> list[Waiting]:
     return [Waiting(row.device, row.incarnation, State(row.state)) for row in connection.execute(query)]
 
 
-def retire(connection: Connection, device: str, room: str | None = None) -> int:
-    """The device is off and in hand, or its store is gone: its accounts (of one room) can spend no more."""
-    which = update(account).where(account.c.device == device, account.c.state != State.RETIRED)
-    if room is not None:
-        which = which.where(account.c.room == room)
+def retire(connection: Connection, device: str, room: str, store: int | None = None) -> int:
+    """The device is off and in hand, or this store of it is gone: what it holds in the room cannot be spent."""
+    mine = (account.c.device == device) & (account.c.room == room) & (account.c.state != State.RETIRED)
+    which = update(account).where(mine)
+    if store is not None:
+        which = which.where(account.c.incarnation == store)
     return int(connection.execute(which.values(state=State.RETIRED.value)).rowcount)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from admission.venue import Programme
 from admission.wire import Keyring
@@ -19,13 +19,14 @@ from server import devices, event, programme
 from server.event import Event
 from server.store import versions
 from server.store.engine import Readable
+from server.store.schema import act
 
 FRESH = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Event and programme as of one moment."""
+    """Event and programme as of one moment; ``acts``: how many acts of supervisors were done."""
 
     event: Event
     programme: Programme
@@ -33,6 +34,7 @@ class Picture:
     devices: dict[str, tuple[Ed25519PublicKey, str]]
     revoked: dict[str, Ed25519PublicKey]
     badges_version: int
+    acts: int
 
 
 class Current:
@@ -61,9 +63,10 @@ class Current:
         known = self._picture
         number = versions.current(connection, versions.PROGRAMME)
         badges = versions.current(connection, versions.BADGES)
+        acts = connection.execute(select(func.count()).where(act.c.state == "done")).scalar_one()
         kiosks, revoked = devices.keys(connection), devices.revoked_keys(connection)
         if known is not None and known.programme.version == number:
-            return Picture(known.event, known.programme, known.keyring, kiosks, revoked, badges)
+            return Picture(known.event, known.programme, known.keyring, kiosks, revoked, badges, acts)
         now = event.read(connection)
         ring = event.keyring(connection, now)
-        return Picture(now, programme.read(connection, now), ring, kiosks, revoked, badges)
+        return Picture(now, programme.read(connection, now), ring, kiosks, revoked, badges, acts)

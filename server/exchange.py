@@ -18,7 +18,7 @@ from admission.wire import Exchange, GrantTo
 from server import fencing, incidents
 from server.incidents import Place
 from server.intake import Intake, keep
-from server.seating import Seating
+from server.seating import REACH_MS, Seating
 from server.store import passages
 from server.store.instants import to_ms
 from server.store.passages import Chain, Holder
@@ -41,28 +41,40 @@ class Outcome:
 class Desk:
     """Takes one message at a time, inside a transaction that the store has opened."""
 
-    def __init__(self, connection: Connection, programme: Programme, now: datetime, gate: str | None) -> None:
-        """``gate``: where the kiosk that speaks stands."""
+    def __init__(
+        self,
+        connection: Connection,
+        programme: Programme,
+        now: datetime,
+        gate: str | None,
+        sought: dict[str, int] | None = None,
+    ) -> None:
+        """``gate``: where the kiosk that speaks stands; ``sought``: see Seating."""
+        self._sought = sought if sought is not None else {}
         self._connection = connection
         self._gate = programme.gate(gate) if gate is not None else None
         self._programme = programme
         self._now = now
 
-    def handle(self, message: Exchange) -> Outcome:
-        """Takes the message. Never refuses a well-formed one: what cannot be taken is quarantined and raised."""
+    def handle(self, message: Exchange, *, carried: bool = False) -> Outcome:
+        """Takes the message. Never refuses a well-formed one: what cannot be taken is quarantined and raised.
+
+        ``carried``: it came by courier, and was written some time ago.
+        """
         eras = passages.eras_of(self._connection, message.device)
         known = self._known(message)
-        intake = Intake(self._connection, self._programme, message, self._now)
+        intake = Intake(self._connection, self._programme, message, self._now, carried)
         behind = message.era < eras.now and message.acknowledged > 0
         taken = intake.take(known, awaits_rewind=behind or message.acknowledged > known.have_seq)
         at = taken.chain
         if taken.forked and not at.fenced:
             fencing.fence_store(self._connection, message.device, message.incarnation)
             at = replace(at, fenced=True)
-        seating = Seating(self._connection, self._programme, self._gate, eras.now, self._now)
+        seating = Seating(self._connection, self._programme, self._gate, eras.now, self._now, self._sought)
         grants = seating.seat(message, at, known.have_seq)
         said = (at.have_seq, at.head, max(message.head_seq, at.have_seq))
-        passages.advance(self._connection, message.device, message.incarnation, said, to_ms(self._now))
+        heard = to_ms(self._now) - (REACH_MS if carried else 0)
+        passages.advance(self._connection, message.device, message.incarnation, said, heard)
         asked = message.presenting
         return Outcome(
             have_seq=at.have_seq,

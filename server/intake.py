@@ -49,12 +49,14 @@ class Taken:
 
 @dataclass
 class Intake:
-    """Takes the passages of one message. ``touched``: the rooms whose stays have changed."""
+    """Takes the passages of one message. ``carried``: it was written some time before ``now``; ``touched``: the rooms
+    whose stays have changed."""
 
     connection: Connection
     programme: Programme
     message: Exchange
     now: datetime
+    carried: bool = False
     touched: set[str] = field(default_factory=set)
     _forked: bool = False
     _settled: dict[str, int] = field(default_factory=dict)
@@ -190,10 +192,11 @@ class Intake:
                 incidents.raise_while_open(self.connection, "clock", now, place, facts)
             return at, passage.uncertainty_ms
         ago = max(0, self.message.boot_ms - passage.boot_ms)
-        if passage.boot == self.message.boot and ago < LONGEST_BOOT_MS:
+        same = passage.boot == self.message.boot and ago < LONGEST_BOOT_MS
+        if same and not self.carried:
             return now - ago, 1000
         before = passages.latest_before(self.connection, self.message.device, self.message.incarnation, seq)
-        until = now - self.message.boot_ms
+        until = now - (ago if same else self.message.boot_ms)
         if before is None or before > until:
             return now, NO_CLOCK_MS
         return (before + until) // 2, (until - before) // 2 + 1

@@ -1,19 +1,19 @@
 """Pairings: a kiosk is enrolled by a code that it reads off the admin's screen, and six digits that the admin compares.
 
-A token is stored only as its hash; the key that first answers is kept, and another one ends the pairing. Knows nothing
-of pages, HTTP or cameras.
+A token is stored only as its hash; the key that first answers is kept, and another one ends the pairing. Rows stay: a
+kiosk that missed the answer may ask again. Knows nothing of pages, HTTP or cameras.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from admission import pairing as words
 from admission.errors import ConfigError, ThresholdError
@@ -23,8 +23,6 @@ from server.store.instants import from_ms, to_ms
 from server.store.schema import device, gate, incarnation, pairing
 
 MAX_OPEN = 20
-KEPT = timedelta(days=1)
-"""For so long an ended pairing can still be looked at, and a kiosk that missed the answer can ask again."""
 
 
 class State(StrEnum):
@@ -92,7 +90,6 @@ def begin(connection: Connection, wanted: Wanted, token: bytes, now: datetime) -
 
     Raises ConfigError for a name that is bad or taken, an unknown gate, an address that is none, or too many at once.
     """
-    connection.execute(delete(pairing).where(pairing.c.expires < to_ms(now - KEPT)))
     _check(connection, wanted, now)
     expires = to_ms(now) + words.LASTS_MS
     row = {"device": wanted.name, "gate": wanted.gate, "server": wanted.server, "by": wanted.by, "expires": expires}
@@ -109,7 +106,7 @@ def code(connection: Connection, one: Pairing, token: bytes) -> Code:
 
 
 def look(connection: Connection, number: int, now: datetime) -> Pairing | None:
-    """The pairing with this number; None if there is none (any more)."""
+    """The pairing with this number; None if there is none."""
     row = connection.execute(select(pairing).where(pairing.c.id == number)).first()
     return None if row is None else _pairing(row, now)
 

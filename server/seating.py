@@ -45,7 +45,8 @@ class Told:
 
 @dataclass
 class Seating:
-    """The seats as one message of one kiosk meets them. ``recalled``: kiosks that must give seats back at once;
+    """The seats as one message of one kiosk meets them. ``sought``: when (ms) a kiosk of a room last asked in vain,
+    shared by all messages; policy only, so memory is enough. ``recalled``: kiosks that must give seats back at once;
     ``moved``: rooms in which more or fewer bodies are counted now."""
 
     connection: Connection
@@ -53,6 +54,7 @@ class Seating:
     gate: Gate | None
     era: int
     now: datetime
+    sought: dict[str, int]
     recalled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
 
@@ -129,15 +131,18 @@ class Seating:
         if self._needs_seats(room):
             reach = Reach(others.in_reach, others.balance_in_reach, others.arrivals_in_reach)
             wanted = sharing.target(mine.account.balance, mine.arrivals, reach, free)
-            wanted = max(1, wanted) if asking and mine.account.balance < 1 else wanted
-        asked_back = mine.recall > mine.account.returned
-        if told.honest and not held and not asked_back and self._may_grant(told):
+            # Nothing can come: the kiosk need not make anybody wait for it.
+            can_come = free + others.balance_in_reach > 0
+            wanted = max(1, wanted) if asking and mine.account.balance < 1 and can_come else wanted
+        if told.honest and not held and self._may_fill(mine, room, asking=asking) and self._may_grant(told):
             mine = replace(mine, held=ledger.grant(mine.held, free, wanted))
         free -= mine.account.granted - account.granted
         if mine != told.before:
             passages.save_account(self.connection, room, mine, new=told.before is None)
         if asking and mine.account.balance < 1 and mine.held.state is State.LIVE and not held:
-            self._recall(mine, room)
+            self.sought[room] = to_ms(self.now)
+            if wanted > 0:
+                self._recall(mine, room)
         return self._word(told, mine, wanted, free)
 
     def _may_grant(self, told: Told) -> bool:
@@ -146,6 +151,11 @@ class Seating:
         if told.report.era != self.era and not first:
             return False
         return told.known.open_era == self.era or restore.try_open(self.connection, told.room.id, self.era)
+
+    def _may_fill(self, mine: Holding, room: str, *, asking: bool) -> bool:
+        since = (to_ms(self.now) - self.sought.get(room, 0)) / 1000
+        owing = mine.recall > mine.account.returned
+        return sharing.may_fill(asking=asking and mine.account.balance < 1, owing=owing, since_sought=since)
 
     def _needs_seats(self, room: str) -> bool:
         """A kiosk spends seats of the room into which its gate leads; what it holds of others comes back."""
@@ -196,5 +206,5 @@ def _bodies(held: Held) -> tuple[int, int, int]:
 
 def _heeded(mine: Holding) -> Holding:
     """A kiosk that had spent what it was asked for gives back what it has: the recall is over."""
-    over = mine.recall > mine.account.returned and mine.account.balance < 1
-    return replace(mine, recall=mine.account.returned) if over else mine
+    called = sharing.still_called(mine.recall, mine.account.returned, mine.account.balance)
+    return replace(mine, recall=called) if called != mine.recall else mine

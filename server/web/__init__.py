@@ -15,7 +15,7 @@ from server import users
 from server.current import Current
 from server.live import Hub, PostgresCarrier
 from server.store.engine import PostgresStore, Store
-from server.web import admin, enrolment, errors, kiosks, organisers, security, sign_in
+from server.web import admin, courier, enrolment, errors, kiosks, organisers, security, sign_in
 from server.web.auth import SignedIn
 from server.web.stream import Boards
 
@@ -73,11 +73,13 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
 
     for part in (security, organisers, admin, sign_in):
         app.register_blueprint(part.blueprint(parts))
+    lanes = kiosks.Lanes(parts)
+    app.register_blueprint(courier.blueprint(parts, lanes))
     app.register_blueprint(enrolling)
     errors.register(app)
     app.context_processor(lambda: {"event_name": event.name, "user": _user()})
     app.after_request(_guard)
-    app.wsgi_app = kiosks.Endpoint(kiosks.Lanes(parts), app.wsgi_app)  # type: ignore[method-assign]  # as Flask's manual does
+    app.wsgi_app = kiosks.Endpoint(lanes, app.wsgi_app)  # type: ignore[method-assign]  # as Flask's manual does
     return app
 
 
@@ -91,7 +93,7 @@ def _user() -> object | None:
 
 def _guard(response: Response) -> Response:
     if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = POLICY
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"

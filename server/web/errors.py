@@ -28,7 +28,7 @@ SAYS = {
 def answer(status: int, what: str | None = None) -> ResponseReturnValue:
     """The error in the form that the client reads."""
     title, usual, do = SAYS.get(status, SAYS[400 if status < 500 else 500])
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/courier/")):
         return make_response(jsonify(error=title, what=what or usual, do=do), status)
     return make_response(render_template("error.html", status=status, title=title, what=what or usual, do=do), status)
 

@@ -27,7 +27,7 @@ from server.store import passages
 from server.store.instants import to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -59,6 +59,7 @@ class Lanes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._claims = Claims()
+        self._sought: dict[str, int] = {}
         self._room_to_hold = threading.BoundedSemaphore(MAX_HELD)
 
     def converse(self, body: bytes, name: str, signature: str) -> tuple[bytes, str]:
@@ -72,6 +73,20 @@ class Lanes:
         answer = wire.encode(self.answer(message))
         return answer, wire.sign(wire.DOWN, answer, picture.event.signing)
 
+    def carry(self, messages: Sequence[Exchange]) -> Outcome:
+        """Takes messages of one kiosk that came by courier, in the order of their passages, in one transaction."""
+        picture = self._parts.current.get()
+        gate = picture.devices[messages[0].device][1]
+
+        def take(connection: Connection) -> Outcome:
+            desk = Desk(connection, picture.programme, self._parts.clock(), gate, self._sought)
+            return [desk.handle(message, carried=True) for message in messages][-1]
+
+        outcome = self._parts.store.write(take)
+        self._parts.hub.tell(ROOMS)
+        self._tell(outcome)
+        return outcome
+
     def answer(self, message: Exchange) -> Answer:
         """Takes the message and says what the kiosk needs to know. A news lane waits until there is news."""
         seen = self._parts.hub.counts((NEWS, topic_of(message.device)))
@@ -80,7 +95,7 @@ class Lanes:
         self._tell(found.outcome)
         parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
         if message.lane is Lane.NEWS and message.cursors is not None:
-            if message.wait_ms and not _urgent(message, found.outcome) and self._hold(message, seen):
+            if message.wait_ms and not _urgent(message, found.outcome) and self._hold(message, seen, picture.acts):
                 found = self._look_again(message, found, picture)
             picture = self._parts.current.get()
             parts = self._news(message, message.cursors, picture)
@@ -105,7 +120,7 @@ class Lanes:
     def _take(self, connection: Connection, message: Exchange, picture: Picture) -> _Found:
         now = self._parts.clock()
         gate = picture.devices[message.device][1]
-        outcome = Desk(connection, picture.programme, now, gate).handle(message)
+        outcome = Desk(connection, picture.programme, now, gate, self._sought).handle(message)
         asked = message.presenting
         if asked is None or outcome.holder is None:
             return _Found(outcome, None)
@@ -148,7 +163,7 @@ class Lanes:
         held, picture = message.cursors or Cursors(), self._parts.current.get()
         return held.programme == picture.programme.version and held.badges == picture.badges_version
 
-    def _hold(self, message: Exchange, seen: tuple[int, ...]) -> bool:
+    def _hold(self, message: Exchange, seen: tuple[int, ...], acts: int) -> bool:
         """Waits for news; True if seats may have moved meanwhile. What a command of an admin changed is not told to
         the hub: looks once a second, too."""
         if not self._room_to_hold.acquire(blocking=False):
@@ -157,6 +172,8 @@ class Lanes:
         topics = (NEWS, topic_of(message.device))
         try:
             while left > 0 and self._parts.hub.serving() and self._up_to_date(message):
+                if self._parts.current.get().acts != acts:
+                    return True
                 if self._parts.hub.wait(topics, seen, min(left, LOOK_S)) != seen:
                     return True
                 left -= LOOK_S

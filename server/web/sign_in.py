@@ -56,7 +56,9 @@ def blueprint(parts: Parts) -> Blueprint:
     def sign_out() -> ResponseReturnValue:
         logout_user()
         session.clear()
-        return redirect(url_for("sign_in.sign_in"), 303)
+        answer = redirect(url_for("sign_in.sign_in"), 303)
+        answer.headers["Clear-Site-Data"] = '"cache", "storage"'  # letters that a courier held, and the kept page
+        return answer
 
     return pages
 

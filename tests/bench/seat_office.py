@@ -14,7 +14,7 @@ from admission import ledger, seats
 from admission.ledger import Held, RoomBook
 from admission.seats import Account, Grant
 from admission.venue import Exits
-from server import sharing_next as sharing
+from server import sharing
 from tests.bench.crowd import CAPACITY, GATES
 
 REACH, ARRIVALS = 60.0, 300.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from flask import Flask
@@ -16,15 +18,17 @@ from werkzeug.test import TestResponse
 
 from admission import pairing as words
 from admission import wire
+from admission.badge import base45_encode
 from admission.errors import BadMessage, ConfigError
 from admission.pairing import Code, Enrol, Enrolled
-from server import devices, pairing
-from server.pairing import State, Wanted
+from server import devices, event, pairing
+from server.pairing import NotPending, State, Wanted
 from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore
+from server.store.instants import from_ms, to_ms
 from server.web import create_app
 from tests.pages import sign_in, token
-from tests.world import World
+from tests.world import World, make_world, utc_now
 
 ADDRESS = "http://192.168.1.5:8080"
 WANTED = Wanted("north-1", "hall-a", ADDRESS, "admin")
@@ -43,14 +47,15 @@ def sealed(token: bytes, key: Ed25519PrivateKey = KEY, **changed: object) -> tup
 
 @dataclass
 class Desk:
-    """A server's application with a clock that can be put forward."""
+    """A server with a clock that can be put forward."""
 
     store: SqliteStore | PostgresStore
     now: datetime
-    app: Flask = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.app = create_app(self.store, lambda: self.now)
+    @cached_property
+    def app(self) -> Flask:
+        """Its pages and endpoint."""
+        return create_app(self.store, lambda: self.now)
 
     def begin(self, wanted: Wanted = WANTED, token: bytes = b"t" * 16) -> pairing.Pairing:
         return self.store.write(lambda c: pairing.begin(c, wanted, token, self.now))
@@ -65,17 +70,14 @@ class Desk:
         return self.app.test_client().post(words.PATH, data=body, headers=headers)
 
     def ask(self, token: bytes = b"t" * 16, key: Ed25519PrivateKey = KEY) -> Enrolled:
-        """The signed answer to a good request."""
-        reply = self.post(*sealed(token, key))
-        assert reply.status_code == 200, reply.text
-        wire.check(words.DOWN, reply.data, reply.headers[wire.SIGNATURE_HEADER], self.key)
-        return words.decode_enrolled(reply.data)
+        """The answer to a good request."""
+        asked = Enrol(token=token, public=public(key))
+        return self.store.write(lambda c: pairing.answer(c, asked, self.now))
 
     @property
     def key(self) -> Ed25519PublicKey:
-        signing = self.app.extensions["threshold"].current.get().event.signing
-        assert isinstance(signing, Ed25519PrivateKey)
-        return signing.public_key()
+        with self.store.read() as connection:
+            return event.read(connection).signing.public_key()
 
     def confirm(self, number: int) -> None:
         self.store.write(lambda c: pairing.confirm(c, number, self.now))
@@ -94,8 +96,6 @@ def desk(store: SqliteStore | PostgresStore, world: World) -> Desk:
 @pytest.fixture
 def quick(sqlite_store: SqliteStore | PostgresStore) -> Desk:
     """The server on SQLite, for what has nothing to do with the database."""
-    from tests.world import make_world, utc_now
-
     world = sqlite_store.write(lambda connection: make_world(connection, utc_now()))
     return Desk(sqlite_store, world.now)
 
@@ -169,7 +169,8 @@ class TestPairing:
         desk.ask()
         desk.now += timedelta(seconds=1)
         assert desk.state(number) is State.EXPIRED
-        assert desk.post(*sealed(b"t" * 16)).status_code == 410
+        with pytest.raises(NotPending):
+            desk.ask()
         with pytest.raises(ConfigError):
             desk.confirm(number)
         assert "north-1" not in desk.devices()
@@ -231,29 +232,29 @@ class TestBeginning:
         with pytest.raises(ConfigError, match="20 pairings are open"):
             quick.begin()
 
-    def test_what_ended_a_day_ago_is_forgotten(self, quick: Desk) -> None:
-        old = quick.begin().id
-        quick.now += timedelta(days=1, minutes=11)
-        quick.begin(token=b"u" * 16)
-        with quick.store.read() as connection:
-            assert pairing.look(connection, old, quick.now) is None
-
 
 class TestEndpoint:
+    def test_a_good_request_gets_an_answer_signed_by_the_key_in_the_code(self, quick: Desk) -> None:
+        quick.begin()
+        reply = quick.post(*sealed(b"t" * 16))
+        assert reply.status_code == 200
+        wire.check(words.DOWN, reply.data, reply.headers[wire.SIGNATURE_HEADER], quick.key)
+        assert words.decode_enrolled(reply.data) == quick.ask()
+
     @pytest.mark.parametrize(
         ("spoil", "status", "said"),
         [
-            (lambda body, head: (b"", head), 400, "not a message"),
-            (lambda body, head: (b"\xff{", head), 400, "not a message"),
+            (lambda _body, head: (b"", head), 400, "not a message"),
+            (lambda _body, head: (b"\xff{", head), 400, "not a message"),
             (lambda body, head: (body + b" " * words.MAX_BODY, head), 400, "more than"),
-            (lambda body, head: (body, {}), 403, "signature"),
-            (lambda body, head: (body, {wire.SIGNATURE_HEADER: "00" * 64}), 403, "signature"),
+            (lambda body, _head: (body, {}), 403, "signature"),
+            (lambda body, _head: (body, {wire.SIGNATURE_HEADER: "00" * 64}), 403, "signature"),
             (lambda body, head: (body + b" ", head), 403, "signature"),
-            (lambda body, head: sealed(b"t" * 16, v=2), 400, "version 2"),
-            (lambda body, head: sealed(b"t" * 16, more=1), 400, "not a message"),
-            (lambda body, head: sealed(b"t" * 15), 400, "not a message"),
-            (lambda body, head: sealed(b"t" * 16, public="AAAA"), 400, "not a message"),
-            (lambda body, head: sealed(b"u" * 16), 410, "not known"),
+            (lambda _body, _head: sealed(b"t" * 16, v=2), 400, "version 2"),
+            (lambda _body, _head: sealed(b"t" * 16, more=1), 400, "not a message"),
+            (lambda _body, _head: sealed(b"t" * 15), 400, "not a message"),
+            (lambda _body, _head: sealed(b"t" * 16, public="AAAA"), 400, "not a message"),
+            (lambda _body, _head: sealed(b"u" * 16), 410, "not known"),
         ],
     )
     def test_a_bad_request_gets_one_clear_error_and_changes_nothing(
@@ -273,13 +274,13 @@ class TestEndpoint:
         quick.begin()
         wrong = [quick.post(*sealed(b"u" * 16)).status_code for _ in range(12)]
         assert wrong == [410] * 10 + [429] * 2
-        assert quick.ask().state is words.State.ASKED
+        assert quick.post(*sealed(b"t" * 16)).status_code == 200
         quick.now += timedelta(minutes=1)
         assert quick.post(*sealed(b"u" * 16)).status_code == 410
 
     def test_it_needs_no_csrf_token_but_the_admin_s_forms_do(self, quick: Desk) -> None:
         number = quick.begin().id
-        assert quick.ask().state is words.State.ASKED
+        assert quick.post(*sealed(b"t" * 16)).status_code == 200
         client = quick.app.test_client()
         sign_in(client, "admin")
         assert client.post(f"/kiosks/pair/{number}", data={"same": "yes"}).status_code == 400
@@ -373,7 +374,7 @@ class TestPages:
         assert self.decide(other, page, same="yes", digits=digits).status_code == 409
         assert "north-1" not in quick.devices()
 
-    def test_a_mistake_in_the_form_is_shown_beside_what_was_typed(self, quick: Desk, admin: FlaskClient) -> None:
+    def test_a_mistake_in_the_form_is_shown_beside_what_was_typed(self, admin: FlaskClient) -> None:
         answer = self.begin(admin, name="<b>North</b>")
         assert answer.status_code == 400
         assert "lower-case letters" in answer.text
@@ -381,12 +382,12 @@ class TestPages:
         assert "&lt;b&gt;North" in answer.text
 
     def test_the_list_says_when_a_kiosk_was_heard_and_which_is_revoked(self, quick: Desk, admin: FlaskClient) -> None:
-        ms = pairing.to_ms(quick.now + timedelta(hours=1))
+        ms = to_ms(quick.now + timedelta(hours=1))
         of_hall_b = schema.device.c.id == "k-hall-b"
         quick.store.write(lambda c: c.execute(update(schema.device).where(of_hall_b).values(revoked=ms)))
         with quick.store.read() as connection:
             listed = {one.name: one for one in pairing.kiosks(connection)}
-        assert listed["k-hall-b"].revoked == pairing.from_ms(ms)
+        assert listed["k-hall-b"].revoked == from_ms(ms)
         assert listed["k-hall-a"].revoked is None
         text = admin.get("/kiosks").text
         assert text.count("Revoked <time") == 1
@@ -417,9 +418,7 @@ class TestCode:
 
     @pytest.mark.parametrize("packed", [(), (2, "x"), (1, ADDRESS, b"k" * 32), (1, ADDRESS, b"k", b"t"), 7, None])
     def test_another_shape_is_no_code(self, packed: object) -> None:
-        import msgspec
-
-        text = words.PREFIX + words.base45_encode(msgspec.msgpack.encode(packed))
+        text = words.PREFIX + base45_encode(msgspec.msgpack.encode(packed))
         with pytest.raises(BadMessage, match="version 2" if packed == (2, "x") else "damaged"):
             words.read_code(text)
 
