@@ -123,7 +123,7 @@ class Candidate:
     def _open(self, reply: Reply) -> Enrolled:
         wire.check(pairing.DOWN, reply.body, reply.signature, self._server_key)
         answer = pairing.decode_enrolled(reply.body)
-        if False:
+        if answer.public != self._public:
             raise BadMessage("the server answered another key than this kiosk's")
         return answer
 

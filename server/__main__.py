@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, make_url, select
 
 from admission import wire
 from admission.errors import ThresholdError
-from server import badges, devices, event, imports, log, summit, users
+from server import badges, devices, enrolment_desk, event, imports, log, summit, users
 from server.cards import Card, draw_cards
 from server.config import Config, check_bind
 from server.config import read as read_config
@@ -83,6 +83,9 @@ def main(context: click.Context, config: Path | None, data: Path | None) -> None
     if data is not None:
         settings = msgspec.structs.replace(settings, data=str(data), database="")
     context.obj = settings
+
+
+main.add_command(enrolment_desk.command(now, os.urandom))
 
 
 @main.command()

@@ -17,6 +17,7 @@ _STATES = {
     Why.NO_SEATS: STEWARD,
     Why.NO_SESSION: "closed",
     Why.DOORS_CLOSED: "closed",
+    Why.HELD: "closed",
     Why.FULL: "full",
 }
 _LASTS_MS = {

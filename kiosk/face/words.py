@@ -52,6 +52,7 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "ask_list": Words("Please ask a steward", "You may be on a newer list than this door has."),
         "inside_already": Words("Already inside", "By our count this badge is inside. Please ask a steward."),
         # the seats
+        "held": Words("One moment, please", "Nobody is let in just now. A steward will tell you when."),
         "full": Words("This room is full", "There is no free seat just now. A steward can tell you more."),
         "no_seats": Words("Please ask a steward", "This door has no free seat left. They can look for one."),
         # the kiosk itself; read by visitors and stewards alike

@@ -35,6 +35,14 @@ STATES = [
     Shown("trouble", "camera_away"),
     Shown("trouble", "disk_full"),
     Shown("trouble", "out_of_order"),
+    Shown("pairing", "pair"),
+    Shown("moment", "pair_moment"),
+    Shown("pairing", "pair_digits", "123 456", "north-1 · hall-a"),
+    Shown("pairing", "pair_done", detail="north-1 · hall-a"),
+    Shown("pairing", "pair_refused"),
+    Shown("pairing", "pair_expired"),
+    Shown("pairing", "pair_away", detail="http://192.168.100.200:8080"),
+    Shown("pairing", "pair_untrusted", detail="https://registration.conference-centre.example.org:8443"),
     *(refusal(why, "The Grand Auditorium of the Palace" if why is Why.FULL else "") for why in Why),
 ]
 READ = """() => {
