@@ -27,8 +27,9 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A stay that is not closed, or an exit that has no entry yet (``opened`` None). Times in ms. ``settled``: a head
-    count has dealt with its seat, so that no credit comes of it any more."""
+    """A stay that is not closed, or an exit that has no entry yet (``opened`` None). Times in ms. It was opened not after
+    ``opened`` and not before ``earliest``. ``settled``: a head count has dealt with its seat, so that no credit comes
+    of it any more."""
 
     id: int
     room: str
@@ -36,6 +37,7 @@ class Stay:
     closed: int | None
     duplicate: bool = False
     settled: bool = False
+    earliest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Complete:
 
     stay: Stay
     opened: int
+    earliest: int
     credit: bool
 
 
@@ -87,6 +90,7 @@ class Open:
     duplicate: bool = False
     settled: bool = False
     credit: bool = False
+    earliest: int | None = None
 
 
 Change = Close | Complete | Open
@@ -122,12 +126,13 @@ def enter(stays: Sequence[Stay], step: Step, around: Callable[[str], set[str]], 
     credit = matched(step.room) and not step.settled
     first = next((stay for stay in stays if stay.room == step.room and _is_early_exit(stay, step)), None)
     if first is not None:
-        return [*changes, Complete(first, step.latest, credit)]
+        return [*changes, Complete(first, step.latest, step.earliest, credit and not first.settled)]
     went_on = _went_on(stays, step, around)
     if went_on is not None:
-        return [*changes, Open(step.room, step.latest, closed=went_on, settled=step.settled, credit=credit)]
+        over = Open(step.room, step.latest, went_on, settled=step.settled, credit=credit, earliest=step.earliest)
+        return [*changes, over]
     second = judge_entry(stays, step) == DUPLICATE
-    return [*changes, Open(step.room, step.latest, duplicate=second, settled=step.settled)]
+    return [*changes, Open(step.room, step.latest, duplicate=second, settled=step.settled, earliest=step.earliest)]
 
 
 def leave(stays: Sequence[Stay], step: Step, matched: Matched) -> Change:
@@ -155,11 +160,12 @@ def _open_before(stay: Stay, step: Step) -> bool:
 
 
 def _went_on(stays: Sequence[Stay], step: Step, around: Callable[[str], set[str]]) -> int | None:
-    """When the holder entered a room that this one is not around, later than this entry; None: not that is known."""
+    """When the holder entered a room that this one is not around, provably later than this entry; None: not that is
+    known."""
     later = [
         stay.opened
         for stay in stays
-        if stay.closed is None and stay.opened is not None and stay.opened > step.latest
-        if step.room not in around(stay.room)
+        if stay.closed is None and stay.opened is not None and stay.earliest is not None
+        if stay.earliest > step.latest and step.room not in around(stay.room)
     ]
     return min(later, default=None)

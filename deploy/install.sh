@@ -73,8 +73,8 @@ place_config() {
         install -m 0640 -o root -g "$user" "$program/deploy/etc/$role.toml" "$config/$role.toml"
     fi
     if [ "$role" = kiosk ] && [ -e "$enrolment" ]; then
-        chown "root:$user" "$enrolment"
-        chmod 0640 "$enrolment"
+        chown "$user:$user" "$enrolment"
+        chmod 0600 "$enrolment"
     fi
 }
 
@@ -87,9 +87,6 @@ place_unit() {
 start() {
     if [ "$start" = no ] || ! systemd_runs; then
         say "installed and enabled, not started: systemctl start $unit"
-    elif [ "$role" = kiosk ] && [ ! -e "$enrolment" ]; then
-        say "installed and enabled, not started: this kiosk is not enrolled yet." \
-            "On the server run threshold-server add-kiosk, bring the file here as $enrolment, and run this again."
     else
         systemctl restart "$unit" || die "$unit did not start. What it said: journalctl -u $unit -n 50"
         say "running: systemctl status $unit"
@@ -128,7 +125,7 @@ done
 user=threshold-$role
 unit=$user.service
 data=/var/lib/$user
-enrolment=$config/kiosk-enrolment.json
+enrolment=$data/enrolment.json
 
 [ "$(id -u)" -eq 0 ] || die "this must be run as root: sudo sh deploy/install-$role.sh"
 command -v systemctl >/dev/null || die "there is no systemd here; Threshold's services need it (Debian: apt-get install systemd)"

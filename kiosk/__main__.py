@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 import cv2
@@ -23,21 +25,32 @@ from admission.errors import ConfigError, ThresholdError
 from admission.wire import Enrolment
 from kiosk.camera import Away, Frame, lasting, open_camera
 from kiosk.clock import Clock
-from kiosk.config import Config, check_place, find_enrolment, machine_name, read, write_enrolment
+from kiosk.config import (
+    Config,
+    check_place,
+    find_enrolment,
+    machine_name,
+    read,
+    read_enrolment,
+    write_enrolment,
+)
+from kiosk.courier import Courier
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch
 from kiosk.doorkeeper import Doorkeeper
-from kiosk.face import Face, Place
+from kiosk.face import Face, Place, courier_view
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
 from kiosk.pairing import Booth, Candidate, converse
 from kiosk.postbox import Postbox
 from kiosk.reader import Reader, ZbarReader
+from kiosk.readout import Wanted, begin_store, read_out
 from kiosk.standing import Standing
 from kiosk.uplink import Uplink
 from kiosk.watchdog import Watchdog
 
+STORE = "kiosk.db"
 ROLLED_BACK = 75
 """Exit status after a store was found to be an older copy; systemd starts the kiosk again, with a new store."""
 
@@ -88,6 +101,35 @@ def enrol(before: Config, code: str, config: Path | None, enrolment: str | None,
     click.echo(f"enrolled as {answer.device} at {answer.gate}; {path} is written")
 
 
+@main.command("export")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="the file to write")
+@click.option("--config", type=click.Path(path_type=Path), help="the settings (TOML)")
+@click.option("--data", help="the folder of this kiosk's store")
+@click.option("--enrolment", help="the file that makes this machine a kiosk")
+@click.option("--store", type=click.Path(path_type=Path), help="one store by its file, such as one that was put aside")
+@click.option("--all", "whole", is_flag=True, help="the whole journal, not only what the server has not acknowledged")
+@click.option("--close", is_flag=True, help="end this store for good: its unspent seats can then be vouched for")
+@click.pass_obj
+def export_journal(before: Config, /, config: Path | None, store: Path | None, **given: Any) -> None:
+    """Write the journal of a stopped kiosk to a file, for threshold-server read-journal."""
+    wanted = Wanted(given.pop("out"), given.pop("whole"), given.pop("close"))
+    with _plain_errors():
+        settings = msgspec.structs.replace(
+            read(config) if config is not None else before, **{k: v for k, v in given.items() if v is not None}
+        )
+        path = store or Path(settings.data) / STORE
+        passages = read_out(path, read_enrolment(Path(settings.enrolment)), _clock(), wanted)
+    click.echo(
+        f"{passages} passages and the report are in {wanted.out}; on the server: threshold-server read-journal FILE"
+    )
+    if wanted.close:
+        click.echo("this store is closed: it admits nobody any more, and this kiosk begins a new one when it starts")
+
+
+def _clock() -> Clock:
+    return Clock(Path("/proc/sys/kernel/random/boot_id").read_text().strip(), boot_ms)
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Our own errors are told in a sentence, without a traceback."""
@@ -109,21 +151,23 @@ class Kiosk:
     standing: Standing
     uplink: Uplink
     gate: Gate
+    courier: Courier
 
 
 def build(
     settings: Config, enrolment: Enrolment, reader: Reader, face: Face, on_rolled_back: Callable[[], None]
 ) -> Kiosk:
     """Opens the store and joins the parts; nothing talks or looks yet. Raises DiskError."""
-    disk = Disk(Path(settings.data) / "kiosk.db", secrets.randbits(48))
-    clock = Clock(Path("/proc/sys/kernel/random/boot_id").read_text().strip(), boot_ms)
+    disk = begin_store(Path(settings.data) / STORE, (secrets.randbits(48) for _ in count()))
+    clock = _clock()
     journal, standing = Journal(disk), Standing(disk)
     doorkeeper = Doorkeeper(disk, journal, standing, clock)
     machine = machine_name(settings.machine)
     dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals, machine)
     uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, on_rolled_back)
-    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face))
-    return Kiosk(disk, standing, uplink, gate)
+    courier = Courier(dispatch, journal, standing, on_rolled_back)
+    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face, courier))
+    return Kiosk(disk, standing, uplink, gate, courier)
 
 
 def run(settings: Config) -> int:
@@ -153,7 +197,7 @@ class _Station:
         self._kiosk: Kiosk | None = None
         enrolment = find_enrolment(self._path)
         self.stop = _Stop()
-        self.screen = Screen(self._place)
+        self.screen = Screen(self._place, [courier_view.blueprint(self._slips)])
         if enrolment is None:
             check_place(self._path)
         else:
@@ -196,6 +240,9 @@ class _Station:
 
     def _build(self, enrolment: Enrolment) -> Kiosk:
         return build(self._settings, enrolment, self._reader, self.screen, lambda: self.stop.now(ROLLED_BACK))
+
+    def _slips(self) -> list[str]:
+        return self._kiosk.courier.slips() if self._kiosk is not None else []
 
     def _place(self) -> Place:
         site = self._kiosk.standing.site if self._kiosk is not None else None

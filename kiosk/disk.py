@@ -19,6 +19,9 @@ from admission.errors import DiskError
 
 log = logging.getLogger(__name__)
 
+CLOSED = "closed"
+"""The fact in a store that was read out for good: it spends no more."""
+
 
 class Disk:
     """The open file. ``incarnation`` names this store: another one is made whenever a store is begun anew."""
@@ -35,7 +38,7 @@ class Disk:
             self._connection = self._open_sound()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                raise DiskError(f"{path} is in use; is another kiosk process running?") from error
+                raise DiskError(f"{path} is in use; is another kiosk process running? Stop it first") from error
             raise DiskError(f"cannot open {path}: {error}") from error
         except OSError as error:
             raise DiskError(f"cannot write to {path.parent}: {error.strerror}") from error

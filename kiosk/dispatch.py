@@ -5,8 +5,9 @@ A report and its passages are read together, so they never contradict each other
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,17 +16,23 @@ from admission import courier, wire
 from admission.courier import Delivered
 from admission.errors import BadMessage
 from admission.seats import RolledBack
-from admission.wire import Answer, Enrolment, Exchange, Lane, Presenting, Report
+from admission.wire import Answer, Enrolment, Exchange, GrantTo, Lane, Presenting, Report
 from kiosk.clock import Anchor, Clock
-from kiosk.disk import Disk
+from kiosk.disk import CLOSED, Disk
 from kiosk.journal import Journal
 from kiosk.standing import Standing
 
 ASK_PASSAGES = 20
 NEWS_PASSAGES = 200
 COURIER_PASSAGES = 3000
-CLOSED = "closed"
-"""The fact in a store that was read out for good: it spends no more."""
+
+
+class NotForThisKiosk(BadMessage):
+    """A courier's answer to another kiosk. ``addressee``: which."""
+
+    def __init__(self, addressee: str) -> None:
+        super().__init__(f"a courier's answer to {addressee}")
+        self.addressee = addressee
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Dispatch:
         self._standing = standing
         self._clock = clock
         self._arrivals = arrivals
+        self._newest: datetime | None = None
         kept = disk.fact("anchor")
         clock.adopt(msgspec.json.decode(kept, type=Anchor) if kept else None)
 
@@ -67,10 +75,24 @@ class Dispatch:
         """A letter with the report of this moment and the oldest passages that the server does not have."""
         written = self._clock.ms()
         most = ASK_PASSAGES if lane is Lane.ASK else NEWS_PASSAGES
-        message = self._message(lane, written, most, presenting, wait_ms)
+        return self._seal(self._message(lane, written, most, presenting, wait_ms))
+
+    def read_out(self, *, whole: bool) -> Iterator[Letter]:
+        """The report of this moment with the journal, in as many letters as it takes, at least one: what was not
+        acknowledged, or with ``whole`` all of it. For a kiosk that does nothing else meanwhile."""
+        message = msgspec.structs.replace(self._message(Lane.NEWS, self._clock.ms(), 0), cursors=None)
+        after = 0 if whole else self._journal.acknowledged
+        while True:
+            some = tuple(self._journal.after(after, NEWS_PASSAGES))
+            yield self._seal(msgspec.structs.replace(message, first_seq=after + 1, passages=some))
+            after += len(some)
+            if not some or after >= message.head_seq:
+                return
+
+    def _seal(self, message: Exchange) -> Letter:
         body = wire.encode(message)
         signature = wire.sign(wire.UP, body, self._key)
-        return Letter(body, {wire.DEVICE_HEADER: self._device, wire.SIGNATURE_HEADER: signature}, written)
+        return Letter(body, {wire.DEVICE_HEADER: self._device, wire.SIGNATURE_HEADER: signature}, message.boot_ms)
 
     def _message(
         self, lane: Lane, written: int, most: int, presenting: Presenting | None = None, wait_ms: int = 0
@@ -127,6 +149,7 @@ class Dispatch:
             for grant in answer.grants:
                 self._standing.accept(grant, answer.have_seq, self._journal.seq)
             self._journal.acknowledge(answer.have_seq, answer.era)
+            self._newest = max(answer.now, self._newest or answer.now)
 
     def slips(self) -> list[str]:
         """The texts of the codes that a courier carries: the report of this moment and what was not acknowledged."""
@@ -136,13 +159,23 @@ class Dispatch:
     def read_courier(self, text: str) -> Delivered:
         """Takes what a courier brings; what it says is on the disk when this returns. An old word changes nothing.
 
-        Raises BadSignature or BadMessage (nothing is taken then), RolledBack like ``read``.
+        Raises BadSignature, NotForThisKiosk or another BadMessage (nothing is taken then), RolledBack like ``read``.
         """
         delivered = courier.open_answer(text, self._server_key)
-        if (delivered.device, delivered.incarnation) != (self._device, self._disk.incarnation):
-            raise BadMessage("a courier's answer to another kiosk, or to an earlier store of this one")
+        if delivered.device != self._device:
+            raise NotForThisKiosk(delivered.device)
+        if delivered.incarnation != self._disk.incarnation:
+            raise BadMessage("a courier's answer to an earlier store of this kiosk")
+        if self._newest is not None and delivered.now < self._newest:
+            kept = tuple(self._still_held(grant) for grant in delivered.grants)
+            delivered = msgspec.structs.replace(delivered, grants=kept)
         self._take(delivered)
         return delivered
+
+    def _still_held(self, grant: GrantTo) -> GrantTo:
+        """An old word that knows of no hold does not end one."""
+        hold = self._standing.hold(grant.room)
+        return msgspec.structs.replace(grant, hold=hold.number) if hold.held and not grant.hold else grant
 
     def age_ms(self, letter: Letter) -> int:
         """How long ago the letter was written."""

@@ -21,6 +21,7 @@ from kiosk.refusals import Refusals
 from kiosk.standing import Site, Standing
 
 ARRIVALS_MS = 300_000
+_CAME_IN = frozenset({Kind.ENTRY, Kind.FORCED})
 JUST_NOW_MS = 120_000
 _NOBODY = Known(revoked=False, presence=Presence.OUTSIDE, listing=lambda _session: Listing.SILENT)
 
@@ -129,7 +130,7 @@ class Doorkeeper:
         if word is not None and word.sure:
             return Presence.SOFT if site.room.exits is Exits.NONE else Presence.HARD
         if word is not None:
-            return self._own(visit, site) if visit is not None and visit.kind is Kind.ENTRY else Presence.SOFT
+            return self._own(visit, site) if visit is not None and visit.kind in _CAME_IN else Presence.SOFT
         holder = self._standing.badges_of_holder(badge.serial)
         pictured = self._standing.pictured(holder, site.room.id, since=visit.seq if visit is not None else 0)
         if pictured is not None:
@@ -139,7 +140,7 @@ class Doorkeeper:
     def _own(self, visit: Visit, site: Site) -> Presence:
         """What this kiosk saw itself. Hard where nobody could have left unseen: at the room's only gate, or within
         two minutes. Never hard in a room without exits: people come back from the corridor."""
-        if visit.kind is not Kind.ENTRY:
+        if visit.kind not in _CAME_IN:
             return Presence.OUTSIDE
         gates = [gate for gate in site.programme.gates if gate.room == site.room.id]
         since = visit.boot_ms if visit.boot == self._clock.boot else 0  # of an earlier boot: perhaps just before it

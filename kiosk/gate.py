@@ -18,12 +18,15 @@ from admission.venue import Direction, Session
 from admission.wire import Whereabouts
 from kiosk.camera import Away, Frame
 from kiosk.clock import Clock
+from kiosk.courier import Courier
 from kiosk.doorkeeper import Decision, Doorkeeper
 from kiosk.face import WAITING, Face, Shown, Status, refusal
+from kiosk.face.words import TRY
 from kiosk.journal import Journal, Visit
 from kiosk.presentation import Presentations
 from kiosk.reader import Glance, Reader
 from kiosk.standing import Site, Standing
+from kiosk.steward import Corner
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class Parts:
     line: Line
     reader: Reader
     face: Face
+    courier: Courier
+    corner: Corner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Gate:
                 self._show(Shown("trouble", "camera_away"))
             else:
                 self._look(frame)
+            self._show_forced()
             self._parts.doorkeeper.write_counts()
         except DiskError as error:
             self._trouble = str(error)
@@ -99,8 +105,18 @@ class Gate:
             self._show(Shown("trouble", "out_of_order"))
         self._report()
 
+    def hold_up(self, text: str) -> Shown:
+        """What begins to be held up goes to the steward's corner while that waits for a badge; otherwise the gate
+        decides on it."""
+        corner = self._parts.corner
+        if corner is None or not corner.take(text):
+            return self.present(text)
+        return self._show_forced() or self._show(Shown("reading", "reading"))
+
     def present(self, text: str) -> Shown:
         """Decides on one presentation and shows the outcome, which is also returned."""
+        if self._parts.courier.brings(text):
+            return self._show(self._parts.courier.take(text))
         site = self._parts.standing.site
         if site is None:
             self._moment = _Moment(text, self._parts.clock.ms() + MOMENT_MS)
@@ -108,7 +124,7 @@ class Gate:
         badge = verify(text, site.keys)
         if isinstance(badge, BadBadge):
             self.strangers += 1
-            return self._show(_outcome(self._parts.doorkeeper.judge_stranger(badge, site), site))
+            return self._show(_outcome(self._parts.doorkeeper.judge_stranger(badge, site)))
         try:
             visit = self._parts.doorkeeper.last_visit(badge, site)
         except DiskError as error:
@@ -134,7 +150,7 @@ class Gate:
         due = self._moment
         if text is not None:
             self._moment, self._tries = None, MOMENTS
-            self.present(text)
+            self.hold_up(text)
         elif due is not None and not self._presentations.shows(due.text):
             self._moment = None  # whoever waited has gone
         elif due is not None and now >= due.at_ms:
@@ -162,11 +178,18 @@ class Gate:
         if isinstance(decision.verdict, Refused):
             if decision.verdict.why is Why.NO_SEATS and self._seats_may_come(site) and self._postpone(text):
                 return self._show(Shown("moment", "moment"))  # seats may be on their way to this door
-            shown = self._show(_outcome(decision.verdict, site))
+            shown = self._show(self._sent_away(decision.verdict.why, site))
             self._parts.doorkeeper.note_refusal(badge, site, decision.verdict)
             self._parts.line.flush()
             return shown
         return self._confirm(_kind(decision), decision.seq, text, site, decision.verdict.session)
+
+    def _sent_away(self, why: Why, site: Site) -> Shown:
+        """What a refused visitor sees: where there is no seat at this door, the door that has some."""
+        if why is not Why.NO_SEATS:
+            return refusal(why, site.room.name if why is Why.FULL else "")
+        gate = self._parts.standing.elsewhere(site, link_up=self._parts.line.up)
+        return refusal(why, TRY.format(gate=gate) if gate else "")
 
     def _seats_may_come(self, site: Site) -> bool:
         """Whether the server, in reach, has said that this door should hold seats: some may be on their way."""
@@ -175,7 +198,7 @@ class Gate:
 
     def _confirm(self, kind: Kind, seq: int, text: str, site: Site, session: Session | None) -> Shown:
         """Shows what is on the disk now, sends it up, and remembers that it was seen."""
-        state = "welcome" if kind is Kind.ENTRY else "goodbye"
+        state = "goodbye" if kind is Kind.EXIT else "welcome"
         detail = session.title if session is not None and kind is Kind.ENTRY else ""
         shown = self._show(Shown(state, state, self._name(text, site), detail))
         self._parts.line.flush()
@@ -185,10 +208,18 @@ class Gate:
             self._trouble = str(error)
         return shown
 
+    def _show_forced(self) -> Shown | None:
+        """Shows an entry that a steward has forced since, as any other."""
+        forced = self._parts.corner.forced() if self._parts.corner is not None else None
+        site = self._parts.standing.site
+        if forced is None or site is None:
+            return None
+        return self._confirm(Kind.FORCED, forced.seq, forced.text, site, None)
+
     def _name(self, text: str, site: Site) -> str:
         """The visitor's name if the event allows it; a disk that fails now must not take the green away."""
         try:
-            record = self._parts.standing.record_of(text) if site.programme.show_names else None
+            record = self._parts.standing.record_of(text) if text and site.programme.show_names else None
         except DiskError as error:
             self._trouble = str(error)
             return ""
@@ -235,7 +266,7 @@ def _kind(decision: Decision) -> Kind:
     return Kind.ENTRY if isinstance(decision.verdict, Admitted) else Kind.EXIT
 
 
-def _outcome(verdict: Verdict, site: Site) -> Shown:
+def _outcome(verdict: Verdict) -> Shown:
     if isinstance(verdict, Refused):
-        return refusal(verdict.why, site.room.name if verdict.why is Why.FULL else "")
+        return refusal(verdict.why)
     return Shown("goodbye", "goodbye") if isinstance(verdict, LetOut) else Shown("welcome", "welcome")

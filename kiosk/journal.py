@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from admission.errors import DiskError
 from admission.passage import GENESIS, Kind, Passage, chain, decode, encode
 from admission.seats import Account
-from kiosk.disk import Disk
+from kiosk.disk import CLOSED, Disk
 from kiosk.standing import save_account
 
 
@@ -63,8 +64,10 @@ class Journal:
     def append(self, passage: Passage, account: tuple[str, Account] | None = None) -> int:
         """Writes the passage, with the room's account after it, in one transaction; returns the passage's number.
 
-        On the disk when this returns. Raises DiskError, and then neither is.
+        On the disk when this returns. Raises DiskError, and then neither is; always for a store that was closed.
         """
+        if self._disk.fact(CLOSED) is not None:
+            raise DiskError("this store was read out for good and takes no more: start the kiosk again")
         seq, body = self._seq + 1, encode(passage)
         head = chain(self._head, body)
         with self._disk.transaction() as connection:
@@ -82,10 +85,14 @@ class Journal:
 
     def pending(self, limit: int) -> tuple[int, list[bytes]]:
         """The number of the first passage that is not acknowledged, and the bytes of up to ``limit`` from it on."""
-        first = self._acknowledged + 1
+        with self._disk.held:
+            return self._acknowledged + 1, self.after(self._acknowledged, limit)
+
+    def after(self, seq: int, limit: int) -> list[bytes]:
+        """The bytes of up to ``limit`` passages behind passage ``seq``."""
         with self._disk.reading() as connection:
-            query = "SELECT body FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?"
-            return first, [bytes(row[0]) for row in connection.execute(query, (first, limit))]
+            query = "SELECT body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+            return [bytes(row[0]) for row in connection.execute(query, (seq, limit))]
 
     def acknowledge(self, seq: int, era: int) -> None:
         """The server holds everything up to ``seq``. In a new era it may hold less than it had said: the rest is sent

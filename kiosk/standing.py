@@ -79,6 +79,7 @@ class Standing:
         self._disk = disk
         self.site: Site | None = None
         self.words: dict[str, GrantTo] = {}
+        self._elsewhere: dict[str, str] = {}
         self._holds: dict[str, Hold] = {}
         self._accounts = _read_accounts(disk)
         self._replaced: dict[int, int] = {}
@@ -173,7 +174,17 @@ class Standing:
                 self._disk.set_fact("holds", msgspec.json.encode(self._holds | {grant.room: hold}).decode())
             self._accounts[grant.room] = account
             self._holds[grant.room] = hold
-        self.words[grant.room] = grant
+        if grant.era == account.era:  # an old word by courier is no news
+            self.words[grant.room] = grant
+            self._elsewhere[grant.room] = grant.elsewhere or self._elsewhere.get(grant.room, "")
+
+    def elsewhere(self, site: Site, *, link_up: bool) -> str:
+        """The name of another gate of the site's room that has seats, as far as is known; "" if none is. While the
+        server is away the last gate that it named stands: it may have seats still."""
+        word = self.words.get(site.room.id)
+        named = (word.elsewhere if word is not None else "") if link_up else self._elsewhere.get(site.room.id, "")
+        gate = site.programme.gate(named) if named != site.gate.id else None
+        return gate.name if gate is not None else ""
 
     def revoked(self, serial: int) -> bool:
         """Whether the badge is on the list of revoked ones that is held."""

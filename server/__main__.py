@@ -18,13 +18,14 @@ from sqlalchemy import Connection, func, make_url, select
 
 from admission import wire
 from admission.errors import ThresholdError
-from server import badges, devices, enrolment_desk, event, imports, log, summit, users
+from server import badges, devices, enrolment_desk, event, imports, log, restore, summit, users
 from server.cards import Card, draw_cards
 from server.config import Config, check_bind
 from server.config import read as read_config
 from server.serve import Gunicorn
 from server.store import schema
-from server.store.engine import Reader, migrate, transaction
+from server.store.engine import Reader, identity_of, migrate, transaction, was_put_back
+from server.store.instants import to_ms
 from server.users import Role
 
 T = TypeVar("T")
@@ -206,6 +207,18 @@ def export_log(config: Config, out: Path) -> None:
     click.echo(f"{count} passages in {out}")
 
 
+def _notice_restore(config: Config) -> None:
+    """A database that was put back from a copy begins a new era before the first kiosk is heard."""
+    put_back = was_put_back(config.url)
+    if put_back or config.url.startswith("postgres"):
+        copied = _write(config, lambda c: restore.check_home(c, identity_of(c), to_ms(now()), put_back=put_back))
+        if copied:
+            click.echo(
+                "this database is an older copy of itself: no seat is granted until every kiosk has reported and a "
+                "supervisor has confirmed each room (page Supervision, or: threshold-server act confirm-room)"
+            )
+
+
 @main.command()
 @click.option("--bind", help="host:port to listen on, like 0.0.0.0:8080 for kiosks on other machines")
 @click.pass_obj
@@ -218,6 +231,7 @@ def run(config: Config, bind: str | None) -> None:
     with reader.read() as connection:
         event.read(connection)
     reader.close()  # before gunicorn forks: SQLite's locks do not survive a fork, and its WAL does not survive that
+    _notice_restore(config)
     alone = " (this machine only; --bind 0.0.0.0:PORT opens it to others)" if host.startswith("127.") else ""
     click.echo(f"listening on http://{config.bind}/{alone}")
     Gunicorn(config, now).run()

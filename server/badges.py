@@ -55,7 +55,7 @@ def issue(connection: Connection, whose: Selection, now: datetime, random: Rando
     for serial, one in enumerate(people, first):
         number = badge_id(serial, int.from_bytes(random(4), "big"))
         badge = Badge(event_number, key_id, number, one.category, one.zones, 0, 0)
-        lookup, box = seal(sign_badge(badge, key), Record(one.name, one.language), random(NONCE))
+        lookup, box = seal(sign_badge(badge, key), Record(one.name, one.language, code=one.code), random(NONCE))
         rows.append(_row(badge, one.id, lookup, box) | {"issued": to_ms(now), "changed": changed})
     connection.execute(insert(_badge), rows)
     replaced = [(live[row["person"]], row["serial"]) for row in rows if row["person"] in live]
@@ -88,19 +88,19 @@ def cards(connection: Connection, serials: Iterable[int]) -> list[Card]:
 
 
 def seal_again(connection: Connection, people: Sequence[int], random: Random) -> None:
-    """After names or languages were corrected: seals the records of these people's live badges anew."""
+    """After names, languages or codes were changed: seals the records of these people's live badges anew."""
     if not people:
         return
     sign = _signer(connection)
     query = (
-        select(_badge, _person.c.name, _person.c.language)
+        select(_badge, _person.c.name, _person.c.language, _person.c.code)
         .join(_person, _person.c.id == _badge.c.person)
         .where(_badge.c.revoked.is_(None), _badge.c.person.in_(people))
     )
     changed = versions.bump(connection, versions.BADGES)
     rows = []
     for row in connection.execute(query).all():
-        _, box = seal(sign(row), Record(row.name, row.language), random(NONCE))
+        _, box = seal(sign(row), Record(row.name, row.language, code=row.code), random(NONCE))
         rows.append({"which": row.serial, "new_box": box, "number": changed})
     if rows:
         change = update(_badge).where(_badge.c.serial == bindparam("which"))

@@ -50,6 +50,31 @@ def waiting(connection: Connection, room: str) -> list[Waiting]:
     return [Waiting(row.device, row.incarnation, State(row.state)) for row in connection.execute(query)]
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store that can still spend seats of a room: whether it has said to keep the hold, and when it was heard."""
+
+    device: str
+    incarnation: int
+    state: State
+    keeps: bool
+    heard: int
+
+
+def stores(connection: Connection, room: str) -> list[Store]:
+    """All that can still spend seats of the room; those that ``waiting`` waits for are those that do not keep it."""
+    late = {(one.device, one.incarnation) for one in waiting(connection, room)}
+    query = (
+        select(account.c.device, account.c.incarnation, account.c.state, account.c.heard)
+        .where(account.c.room == room, account.c.state != State.RETIRED)
+        .order_by(account.c.device, account.c.incarnation)
+    )
+    rows = connection.execute(query)
+    return [
+        Store(r.device, r.incarnation, State(r.state), (r.device, r.incarnation) not in late, r.heard) for r in rows
+    ]
+
+
 def retire(connection: Connection, device: str, room: str, store: int | None = None) -> int:
     """The device is off and in hand, or this store of it is gone: what it holds in the room cannot be spent."""
     mine = (account.c.device == device) & (account.c.room == room) & (account.c.state != State.RETIRED)
@@ -64,7 +89,7 @@ def count(connection: Connection, room: Room, facts: RoomBook, heads: int, now: 
     reported after the count, which is possible only if all of them kept the hold before it. True: it is settled."""
     if waiting(connection, room.id):
         _write(connection, room, facts, heads, _number(connection, room.id) + 1, now)
-        connection.execute(update(book).where(book.c.room == room.id).values(held=heads == 0))
+        connection.execute(update(book).where(book.c.room == room.id).values(held=heads == 0, heads=None))
         return False
     connection.execute(update(book).where(book.c.room == room.id).values(hold=book.c.hold + 1, heads=heads))
     return settle(connection, room, facts, now)

@@ -5,6 +5,7 @@ Knows nothing of who asked or confirmed; see :mod:`server.acts`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,18 +57,28 @@ def _reopen(connection: Connection, facts: Facts, _now: datetime) -> str:
 
 
 def _count(connection: Connection, facts: Facts, now: datetime) -> str:
+    room, book = book_of(connection, facts["room"], now)  # locks it, before accounts, as an exchange does
+    if _hold_of(connection, facts["room"]) != facts["hold"]:  # people may have come in since the heads were counted
+        raise ConfigError("the room was opened, or counted again, since these heads were counted; count them anew")
     for name in facts["retired"]:
         device, _, store = name.partition("/")
         counting.retire(connection, device, facts["room"], int(store) if store else None)
-    room, book = book_of(connection, facts["room"], now)
-    if counting.count(connection, room, book, facts["heads"], to_ms(now)):
-        return f"{facts['heads']} inside, settled"
-    late = ", ".join(sorted({one.device for one in counting.waiting(connection, room.id)}))
-    return f"{facts['heads']} inside; seats that this would free wait for: {late or 'the gates'}"
+    early = _late(connection, room.id)
+    settled = counting.count(connection, room, book, facts["heads"], to_ms(now))
+    found = f"{facts['heads']} inside" + ("" if facts["heads"] else "; the room stays closed until it is opened")
+    if settled:
+        return f"settled: {found}"
+    if early:
+        return f"{found}; no seat came back, for these had not confirmed the hold: {early}. Hold and count again"
+    return f"{found}; seats that this would free wait for: {_late(connection, room.id)}"
+
+
+def _late(connection: Connection, room: str) -> str:
+    return ", ".join(sorted({one.device for one in counting.waiting(connection, room)}))
 
 
 def _clear(connection: Connection, facts: Facts, now: datetime) -> str:
-    return _count(connection, facts | {"heads": 0}, now) + "; the room stays closed until it is opened"
+    return _count(connection, facts | {"heads": 0}, now)
 
 
 def _set_capacity(connection: Connection, facts: Facts, _now: datetime) -> str:
@@ -93,8 +104,10 @@ def _vouch(connection: Connection, facts: Facts, _now: datetime) -> str:
 
 
 def _confirm_room(connection: Connection, facts: Facts, _now: datetime) -> str:
-    restore.confirm(connection, facts["room"])
     era = connection.execute(select(schema.event.c.era)).scalar_one()
+    if era != facts["era"]:
+        raise ConfigError("the database was put back once more since this was asked for; look again, and ask anew")
+    restore.confirm(connection, facts["room"])
     late = ", ".join(restore.awaited(connection, era))
     return f"confirmed; still awaited: {late}" if late else "confirmed; seats are granted again"
 
@@ -157,13 +170,13 @@ def _room(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     return {"room": name}
 
 
-def _number(asked: Mapping[str, Any], name: str, lowest: int = 0) -> int:
+def _number(asked: Mapping[str, Any], name: str, lowest: int = 0, highest: int = MOST_BODIES) -> int:
     try:
         number = int(str(asked.get(name, "")).strip())
     except ValueError:
         raise ConfigError(f"{name}: write a whole number") from None
-    if not lowest <= number <= MOST_BODIES:
-        raise ConfigError(f"{name}: {number} cannot be; write a number from {lowest} to {MOST_BODIES}")
+    if not lowest <= number <= highest:
+        raise ConfigError(f"{name}: {number} cannot be; write a number from {lowest} to {highest}")
     return number
 
 
@@ -175,7 +188,7 @@ def _retired(connection: Connection, asked: Mapping[str, Any]) -> list[str]:
     for name in names:
         device, slash, store = name.partition("/")
         _device(connection, {"device": device})
-        if slash and not (store.isascii() and store.isdigit()):
+        if slash and not re.fullmatch("[0-9]{1,15}", store):
             raise ConfigError(f"{name!r}: write the kiosk's name, or its name and a store, like k-hall-a/8123")
     return names
 
@@ -186,10 +199,23 @@ def _heads(connection: Connection, asked: Mapping[str, Any]) -> Facts:
 
 def _cleared(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     facts = _room(connection, asked) | {"retired": _retired(connection, asked)}
-    held = connection.execute(select(schema.book.c.held).where(schema.book.c.room == facts["room"])).scalar_one()
-    if not held:
+    hold = _hold_of(connection, facts["room"])
+    if hold is None:
         raise ConfigError("hold the room's entries first, so that nobody comes in while heads are counted")
-    return facts
+    return facts | {"hold": hold}
+
+
+def _hold_of(connection: Connection, room: str) -> int | None:
+    """The number of the hold that is on; None: the gates admit."""
+    row = connection.execute(select(schema.book.c.hold, schema.book.c.held).where(schema.book.c.room == room)).one()
+    return int(row.hold) if row.held else None
+
+
+def _unconfirmed(connection: Connection, asked: Mapping[str, Any]) -> Facts:
+    facts = _room(connection, asked)
+    if facts["room"] not in restore.closed_rooms(connection):
+        raise ConfigError("this room was not closed by a restore, or is confirmed already; nothing is left to do")
+    return facts | {"era": connection.execute(select(schema.event.c.era)).scalar_one()}
 
 
 def _capacity(connection: Connection, asked: Mapping[str, Any]) -> Facts:
@@ -233,7 +259,7 @@ def _badge(connection: Connection, asked: Mapping[str, Any]) -> Facts:
 
 
 def _entry(connection: Connection, asked: Mapping[str, Any]) -> Facts:
-    number = _number(asked, "passage", 1)
+    number = _number(asked, "passage", 1, 2**53)
     row = connection.execute(select(schema.passage).where(schema.passage.c.id == number)).first()
     if row is None or row.kind not in (Kind.ENTRY, Kind.FORCED):
         raise ConfigError(f"passage {number} is no entry; take its number from the log")
@@ -262,7 +288,7 @@ DEEDS: Mapping[str, Deed] = {
     "fence": Deed("Fence a kiosk", ("device",), _device, _fence, second=False),
     "revoke": Deed("Revoke a kiosk's key", ("device",), _device, _revoke, second=False),
     "vouch": Deed("Vouch for a dead kiosk", ("device",), _vouched, _vouch, second=True),
-    "confirm-room": Deed("Confirm a room after a restore", ("room",), _room, _confirm_room, second=True),
+    "confirm-room": Deed("Confirm a room after a restore", ("room",), _unconfirmed, _confirm_room, second=True),
     "forgive": Deed("Forgive a badge", ("person",), _badge, _forgive, second=False, roles=STEWARDS),
     "annul": Deed("Annul an entry", ("passage",), _entry, _annul, second=True),
     "unbadged-in": Deed("Count unbadged people in", ("room", "bodies"), _bodies, _unbadged_in, False, STEWARDS),

@@ -5,12 +5,12 @@ Facts are JSON in the row; words for people are made here, in one place. Knows n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from admission.errors import ConfigError
 from server.store.schema import incident
@@ -151,11 +151,16 @@ def raise_while_open(connection: Connection, kind: str, at: int, place: Place, f
     return True
 
 
-def listed(connection: Connection, *, resolved: bool, limit: int = 200) -> Sequence[Incident]:
+def listed(connection: Connection, *, resolved: bool, limit: int = 200) -> list[Incident]:
     """The newest incidents first: open ones, or resolved ones."""
     where = incident.c.resolved.is_not(None) if resolved else incident.c.resolved.is_(None)
     rows = connection.execute(select(incident).where(where).order_by(incident.c.id.desc()).limit(limit)).mappings()
     return [_incident(row) for row in rows]
+
+
+def count_open(connection: Connection) -> int:
+    """How many are not resolved."""
+    return int(connection.execute(select(func.count()).where(incident.c.resolved.is_(None))).scalar_one())
 
 
 def find(connection: Connection, number: int) -> Incident | None:

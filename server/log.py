@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, or_, selec
 
 from server.columns import YEARS, search_text
 from server.store.instants import from_ms, to_ms
-from server.store.schema import gate, passage, person, session
+from server.store.schema import badge, gate, passage, person, session
 
 PAGE = 100
 EXPORT_PART = 2000
@@ -29,8 +29,14 @@ VERDICTS = (
     ("exit_unmatched", "left without entry"),
     ("revoked_meanwhile", "entered, badge revoked"),
     ("unknown_badge", "unknown badge"),
+    ("forced", "let in by a steward"),
+    ("annulled", "entry annulled"),
+    ("annuls_nothing", "annulled no entry"),
+    ("counted", "left, counted without a badge"),
 )
 KINDS = frozenset({"entry", "exit", "refused"})
+SILENT = frozenset({"accepted", "noted", "forced", "annulled"})
+"""Verdicts that say no more than the kind."""
 HEADER = [
     "time",
     "date",
@@ -49,6 +55,7 @@ HEADER = [
     "flags",
     "count",
     "passage",
+    "steward",
 ]
 
 
@@ -101,7 +108,8 @@ def page(connection: Connection, filters: Filters, before: int | None, after: in
         query = query.order_by(passage.c.id.desc())
     found = connection.execute(query.limit(PAGE + 1)).mappings().all()
     beyond = len(found) > PAGE
-    rows = [_shown(row, zone) for row in found[:PAGE]]
+    stewards = _stewards(connection, found)
+    rows = [_shown(row, zone) | {"by": stewards.get(row["by"], "")} for row in found[:PAGE]]
     if after is not None:
         rows.reverse()
         return Page(rows, rows[0]["id"] if beyond else None, rows[-1]["id"] if rows else None)
@@ -157,6 +165,16 @@ def _query(filters: Filters) -> Select[Any]:
     return query
 
 
+def _stewards(connection: Connection, rows: Sequence[RowMapping]) -> dict[int, str]:
+    """The names behind the stewards' badges in these rows; most pages have none."""
+    bys = {row["by"] for row in rows if row["by"]}
+    if not bys:
+        return {}
+    named = select(badge.c.id, person.c.name).join(person, person.c.id == badge.c.person).where(badge.c.id.in_(bys))
+    names = dict(connection.execute(named).all())
+    return {by: names.get(by, f"badge {by >> 32}") for by in bys}
+
+
 def _people(which: ColumnElement[bool]) -> ColumnElement[bool]:
     """The passages of these people; a list of their numbers lets the index on (person, id) do the rest."""
     return passage.c.person.in_(select(person.c.id).where(which))
@@ -189,7 +207,7 @@ def _width(text: str) -> timedelta:
 def _shown(row: RowMapping, zone: ZoneInfo) -> dict[str, Any]:
     at = from_ms(row["at"]).astimezone(zone)
     flags = row["flags"].split()
-    if row["verdict"] not in ("accepted", "noted"):
+    if row["verdict"] not in SILENT:
         flags.append(row["verdict"])
     return {
         "id": row["id"],
@@ -213,7 +231,8 @@ def _exported(row: RowMapping, zone: ZoneInfo) -> list[str]:
     who = [row["ref"] or "", row["person_name"] or "", row["organisation"] or "", row["delegation"] or ""]
     where = [row["title"] or row["session"], row["gate_name"] or row["gate"], row["room"], row["device"]]
     what = [row["kind"], row["why"], row["verdict"], row["flags"], str(row["count"]), str(row["id"])]
-    return [f"{at:%H:%M:%S}", f"{at:%Y-%m-%d}", *who, str(row["badge"] >> 32), *where, *what]
+    steward = str(row["by"] >> 32) if row["by"] else ""
+    return [f"{at:%H:%M:%S}", f"{at:%Y-%m-%d}", *who, str(row["badge"] >> 32), *where, *what, steward]
 
 
 def _csv_line(cells: list[str] | tuple[str, ...]) -> str:

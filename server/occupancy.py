@@ -1,22 +1,36 @@
-"""Who is inside how many: the board's picture of every room, derived from stays. Only reads."""
+"""Who is inside how many: the board's picture of every room. Only reads.
+
+Bodies are counted by seats where a room has them (:mod:`server.standings`), elsewhere by open stays; how they came
+and went, and who attends, is told by stays.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, func, select
 
 from admission.venue import Programme, Room, Session, capacity_at
+from server import standings
 from server.current import Picture
+from server.standings import Standing
 from server.store.instants import to_ms
-from server.store.schema import device, gate, incarnation, stay
+from server.store.schema import stay
 
 MARKS = 16
 MINUTE = 60_000
 LEVELS = ((1.0, "full"), (0.95, "tight"), (0.8, "near"))
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """In a room: those that are known to be inside, and those that may be."""
+
+    confirmed: int
+    possible: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,22 @@ def board(connection: Connection, picture: Picture, now: datetime) -> dict[str, 
     """The whole board: ``rooms`` and ``kiosks``, with times in the venue's zone."""
     programme = picture.programme
     running = [now_next[0].id for room in programme.rooms if (now_next := _now_and_next(programme, room, now))[0]]
-    moves = _nested(programme, _moves(connection, running, now))
+    moves = _moves(connection, running, now)
+    seen = standings.read(connection, programme, now)
+    bodies = _bodies(programme, moves.inside, seen.rooms)
+    moves = _nested(programme, moves)
     local = now.astimezone(picture.event.zone)
     return {
         "at": f"{local:%H:%M:%S}",
-        "rooms": [_room(programme, room, moves, local) for room in programme.rooms],
-        "kiosks": _kiosks(connection, now),
+        "rooms": [
+            _place(programme, room)
+            | _fill(room, bodies[room.id], capacity_at(programme, room, now))
+            | _flow(room, moves)
+            | _sessions(programme, room, moves, local)
+            | _seats(seen.rooms.get(room.id))
+            for room in programme.rooms
+        ],
+        "kiosks": [asdict(kiosk) for kiosk in seen.kiosks],
     }
 
 
@@ -94,25 +118,73 @@ def _by_minute(connection: Connection, instant: Column[int], now: datetime) -> d
     return counts
 
 
-def _room(programme: Programme, room: Room, moves: Moves, now: datetime) -> dict[str, object]:
-    inside_now = moves.inside.get(room.id, 0)
-    came, went = moves.came.get(room.id, {}), moves.went.get(room.id, {})
-    capacity = capacity_at(programme, room, now)
-    share = None if capacity is None else inside_now / capacity if capacity else 1.0  # no seats are no free seats
-    running, following = _now_and_next(programme, room, now)
+def _bodies(programme: Programme, by_stays: Mapping[str, int], seats: Mapping[str, Standing]) -> dict[str, Bodies]:
+    """By the seats where they are counted; a room without gates of its own holds those of the rooms inside it too."""
+    found: dict[str, Bodies] = {}
+    gated = {gate.room for gate in programme.gates}
+    for room in sorted(programme.rooms, key=lambda one: -len(programme.ancestors(one.id))):
+        one, stayed = seats.get(room.id), by_stays.get(room.id, 0)
+        mine = [Bodies(one.confirmed, one.possible) if one else Bodies(stayed, stayed)]
+        if room.id not in gated:
+            mine += [found[within.id] for within in programme.rooms if within.inside == room.id]
+        found[room.id] = Bodies(sum(each.confirmed for each in mine), sum(each.possible for each in mine))
+    return found
+
+
+def _place(programme: Programme, room: Room) -> dict[str, object]:
+    return {"id": room.id, "name": room.name, "depth": len(programme.ancestors(room.id)) - 1}
+
+
+def _fill(room: Room, bodies: Bodies, capacity: int | None) -> dict[str, object]:
+    """How full it is, by the possible bodies: the safe side. ``certain``: the confirmed ones make the same level."""
+    level = _level(bodies.possible, capacity, room.limit)
     return {
-        "id": room.id,
-        "name": room.name,
-        "depth": len(programme.ancestors(room.id)) - 1,
-        "inside": inside_now,
+        "inside": bodies.confirmed,
+        "possible": bodies.possible,
         "capacity": capacity,
-        "share": share,
-        "level": next((name for floor, name in LEVELS if share is not None and share >= floor), "calm"),
-        "trend": [inside_now - _since(came, ago) + _since(went, ago) for ago in reversed(range(MARKS))],
+        "limit": room.limit,
+        "share": _share(bodies.possible, capacity),
+        "level": level,
+        "certain": level == _level(bodies.confirmed, capacity, room.limit),
+    }
+
+
+def _share(bodies: int, capacity: int | None) -> float | None:
+    return None if capacity is None else bodies / capacity if capacity else 1.0  # no seats are no free seats
+
+
+def _level(bodies: int, capacity: int | None, limit: int | None) -> str:
+    if limit is not None and bodies > limit:
+        return "over"
+    share = _share(bodies, capacity)
+    return next((name for floor, name in LEVELS if share is not None and share >= floor), "calm")
+
+
+def _flow(room: Room, moves: Moves) -> dict[str, object]:
+    stayed = moves.inside.get(room.id, 0)
+    came, went = moves.came.get(room.id, {}), moves.went.get(room.id, {})
+    return {
+        "trend": [stayed - _since(came, ago) + _since(went, ago) for ago in reversed(range(MARKS))],
         "in_5": _since(came, 5),
         "out_5": _since(went, 5),
-        "now": _now(running, moves, now),
-        "next": _next(following, now),
+    }
+
+
+def _sessions(programme: Programme, room: Room, moves: Moves, now: datetime) -> dict[str, object]:
+    running, following = _now_and_next(programme, room, now)
+    return {"now": _now(running, moves, now), "next": _next(following, now)}
+
+
+def _seats(one: Standing | None) -> dict[str, object]:
+    """What the board says of a room's seats; None where none are counted."""
+    if one is None:
+        return {"seats": None, "doubted": (), "hold": None, "recovery": None}
+    counts = {"free": one.free, "kiosks": one.kiosks, "stranded": one.stranded, "forced": one.forced}
+    return {
+        "seats": counts,
+        "doubted": one.doubted,
+        "hold": asdict(one.hold) if one.hold else None,
+        "recovery": asdict(one.recovery) if one.recovery else None,
     }
 
 
@@ -140,41 +212,3 @@ def _next(session: Session | None, now: datetime) -> dict[str, object] | None:
     starts = session.starts.astimezone(now.tzinfo)
     soon = starts - now < timedelta(hours=12)
     return {"title": session.title, "at": f"{starts:%H:%M}" if soon else f"{starts:%a %H:%M}"}
-
-
-def _kiosks(connection: Connection, now: datetime) -> list[dict[str, object]]:
-    heard = (
-        select(
-            incarnation.c.device,
-            func.max(incarnation.c.heard).label("heard"),
-            func.sum(incarnation.c.said_seq - incarnation.c.have_seq).label("queue"),
-        )
-        .group_by(incarnation.c.device)
-        .subquery()
-    )
-    query = (
-        select(device.c.id, gate.c.name, heard.c.heard, heard.c.queue)
-        .join(gate, gate.c.id == device.c.gate)
-        .outerjoin(heard, heard.c.device == device.c.id)
-        .where(device.c.revoked.is_(None))
-        .order_by(device.c.id)
-    )
-    kiosks = []
-    for row in connection.execute(query):
-        seconds = None if row.heard is None else max(0, (to_ms(now) - row.heard) // 1000)
-        kiosks.append(
-            {
-                "name": row.id,
-                "gate": row.name,
-                "heard_s": seconds,
-                "queue": int(row.queue or 0),
-                "state": _state(seconds),
-            }
-        )
-    return kiosks
-
-
-def _state(seconds: int | None) -> str:
-    if seconds is None:
-        return "never"
-    return "live" if seconds < 15 else "late" if seconds < 60 else "silent"

@@ -33,6 +33,18 @@ def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, 
     return era
 
 
+def check_home(connection: Connection, identity: str, now: int, *, put_back: bool) -> bool:
+    """At the start: begins a new era if the database was put back to an earlier state, or is another copy of itself
+    than the one that was used last (``identity``: what names this one). Whether it did."""
+    home = connection.execute(select(event.c.home)).scalar_one()
+    if home != identity:
+        connection.execute(update(event).values(home=identity))
+    copied = put_back or (home != identity and home != "")
+    if copied:
+        raise_era(connection, 0, now, {"noticed": "at the start"})
+    return copied
+
+
 def awaited(connection: Connection, era: int) -> Sequence[str]:
     """The kiosks that have neither reported in this era nor been retired."""
     spends = (account.c.device == device.c.id) & (account.c.state != State.RETIRED)

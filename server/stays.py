@@ -67,10 +67,11 @@ def apply(connection: Connection, change: Change, who: Follows) -> bool:
             room = stay.room
             by = who.passage or None
             done = passages.close_stay(connection, stay.id, by, at, how.value, credited=credit)
-        case Complete(stay, opened, credit):
+        case Complete(stay, opened, earliest, credit):
             room = stay.room
-            done = passages.complete_stay(connection, stay.id, who.passage, opened, who.session, credited=credit)
-        case Open(room, _, _, _, _, credit):
+            values = {"entry": who.passage, "at": opened, "earliest": earliest, "session": who.session}
+            done = passages.complete_stay(connection, stay.id, values | {"credited": credit})
+        case Open(room, _, _, _, _, credit, _):
             done = True
             _write(connection, change, who)
     if done and credit:
@@ -87,6 +88,7 @@ def _write(connection: Connection, change: Open, who: Follows) -> None:
         "entry": None if change.opened is None else who.passage,
         "exit": who.passage if change.opened is None else None,
         "opened": change.opened,
+        "earliest": change.earliest,
         "closed": change.closed,
         "duplicate": change.duplicate,
         "how": stays.How.EXIT.value if change.closed is not None else "",

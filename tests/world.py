@@ -136,6 +136,7 @@ class PaperKiosk:
     head: bytes = GENESIS
     unsent: list[bytes] = field(default_factory=list)
     have: int = 0
+    hold: int = 0
 
     def pass_through(
         self, kind: Kind, badge: int, at: datetime, *, session: str = "keynote", room: str | None = None, why: str = ""
@@ -184,7 +185,7 @@ class PaperKiosk:
             boot="boot",
             boot_ms=1,
             lane=lane,
-            reports=(Report(self.room, *counters),) if report else (),
+            reports=(Report(self.room, *counters, hold=self.hold),) if report else (),
             first_seq=self.have + 1,
             passages=tuple(self.unsent),
             head_seq=self.seq,
@@ -210,6 +211,7 @@ class PaperKiosk:
             given = seats.Grant(grant.era, grant.granted, answer.have_seq)
             self.account = seats.accept(self.account, given, self.seq)
             self.full = grant.full
+            self.hold = max(self.hold, grant.hold)
         del self.unsent[: answer.have_seq - self.have]
         self.have = answer.have_seq
 

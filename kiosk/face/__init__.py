@@ -28,6 +28,7 @@ _LASTS_MS = {
     "goodbye": 2500,
     "counted": 2500,
     "trouble": 3000,
+    "courier": 6000,
 }
 _REFUSAL_MS = 4500
 

@@ -6,10 +6,10 @@ werkzeug's threaded server is enough here: one browser on the same machine, noth
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
-from flask import Flask, Response, render_template
+from flask import Blueprint, Flask, Response, render_template
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from admission.errors import ConfigError
@@ -19,10 +19,11 @@ HEARTBEAT_S = 5.0
 
 
 class Screen:
-    """A Face that a browser shows. ``place`` says where the door is."""
+    """A Face that a browser shows. ``place`` says where the door is; ``corners`` are what else its page can do."""
 
-    def __init__(self, place: Callable[[], Place]) -> None:
+    def __init__(self, place: Callable[[], Place], corners: Sequence[Blueprint] = ()) -> None:
         self._place = place
+        self._corners = corners
         self._moved = threading.Condition()
         self._count = 0
         self._shown = Shown("moment", "starting")
@@ -76,6 +77,9 @@ class Screen:
         @app.get("/events")
         def events() -> Response:
             return Response(self._events(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+
+        for corner in self._corners:
+            app.register_blueprint(corner)
 
         @app.after_request
         def guard(response: Response) -> Response:

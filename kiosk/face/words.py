@@ -24,6 +24,9 @@ class Words:
     advice: str
 
 
+TRY = "No seat at this door. Try: {gate}"
+"""Beside a refusal: another door of the same room that has seats."""
+
 # One value for all that is private, so that the screen cannot be used to tell the cases apart.
 _STEWARD = Words("Please ask a steward", "They will be glad to help you.")
 
@@ -55,6 +58,11 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "held": Words("One moment, please", "Nobody is let in just now. A steward will tell you when."),
         "full": Words("This room is full", "There is no free seat just now. A steward can tell you more."),
         "no_seats": Words("Please ask a steward", "This door has no free seat left. They can look for one."),
+        # what a courier's phone showed
+        "courier_thanks": Words("Thank you", "This door has taken the code."),
+        "courier_old": Words("Nothing new in this code", "This door knew all of it. Open Courier for a new letter."),
+        "courier_astray": Words("A code for another door", "Please show it to the camera of its own door:"),
+        "courier_doubted": Words("Code not accepted", "It is not for this door as it is now. Open Courier again."),
         # the kiosk itself; read by visitors and stewards alike
         "steward": _STEWARD,
         "camera_away": Words("Camera not working", "Please use another door. Steward: check the camera's cable."),

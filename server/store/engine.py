@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
@@ -60,10 +60,29 @@ class Turn:
 
     SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same moment
     (sqlite.org/wal.html#walresetbug); commands of an admin do run beside the server.
+
+    The file also holds the number of the last commit, which the database holds as its ``user_version``: one that is
+    behind the file was put back from a copy. The database is on the disk before the number is, so that a power cut
+    leaves the file behind, never ahead.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def number(self) -> int:
+        """The number of the last commit; 0 if none is known."""
+        return int.from_bytes(os.pread(self._file, 8, 0), "big")
+
+    def note(self, number: int) -> None:
+        """A commit with this number is on the disk. Not worth an fsync, but for the first."""
+        first = self.number() == 0
+        os.pwrite(self._file, number.to_bytes(8, "big"), 0)
+        if first:
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        os.close(self._file)
 
     def __enter__(self) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -171,11 +190,41 @@ def transaction(url: str) -> Iterator[Connection]:
         engine.dispose()
         return
     path = _existing(parsed)
-    with Turn(path):
+    turn = Turn(path)
+    with closing(turn), turn:
         engine = _sqlite_engine(path, Use.COMMAND)
         with engine.begin() as connection:
             yield connection
+            number = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()) + 1
+            connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+        turn.note(number)
         engine.dispose()
+
+
+def was_put_back(url: str) -> bool:
+    """Whether the SQLite file at ``url`` is an older copy of itself, or was carried here from elsewhere.
+
+    The next commit makes it the present one.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        return False
+    path = _existing(parsed)
+    turn = Turn(path)
+    with closing(turn), turn, closing(sqlite3.connect(path)) as connection:
+        number = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        return turn.number() > number or (number > 0 and turn.number() == 0)
+
+
+def identity_of(connection: Connection) -> str:
+    """What names this database among its copies; empty on SQLite, where ``was_put_back`` knows."""
+    if connection.dialect.name == "sqlite":
+        return ""
+    query = (
+        "SELECT s.system_identifier || '/' || c.timeline_id || '/' || d.oid "
+        "FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()"
+    )
+    return str(connection.exec_driver_sql(query).scalar_one())
 
 
 def migrate(url: str) -> None:

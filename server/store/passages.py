@@ -242,6 +242,7 @@ _holder = (
         stay.c.closed,
         stay.c.duplicate,
         stay.c.settled,
+        stay.c.earliest,
     )
     .select_from(
         badge.outerjoin(stay, (stay.c.holder == badge.c.person) & (stay.c.closed.is_(None) | stay.c.opened.is_(None)))
@@ -256,7 +257,7 @@ _lock_holder = select(
     )
 )
 _strangers_stays = (
-    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate, stay.c.settled)
+    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate, stay.c.settled, stay.c.earliest)
     .where(stay.c.holder == _p("holder"), stay.c.closed.is_(None) | stay.c.opened.is_(None))
     .order_by(stay.c.id)
 )
@@ -269,10 +270,16 @@ _close_stay = (
 _complete_stay = (
     update(stay)
     .where(stay.c.id == _p("id"), stay.c.opened.is_(None))
-    .values(entry=_p("entry"), opened=_p("at"), session=_p("session"), credited=_p("credited"))
+    .values(
+        entry=_p("entry"),
+        opened=_p("at"),
+        earliest=_p("earliest"),
+        session=_p("session"),
+        credited=_p("credited"),
+    )
 )
 _annulled_stay = (
-    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate, stay.c.settled)
+    select(stay.c.id, stay.c.room, stay.c.opened, stay.c.closed, stay.c.duplicate, stay.c.settled, stay.c.earliest)
     .join(passage, passage.c.id == stay.c.entry)
     .where(passage.c.device == _p("device"), passage.c.incarnation == _p("incarnation"), passage.c.seq == _p("seq"))
 )
@@ -442,7 +449,7 @@ def holder_of(connection: Connection, number: int) -> Holder:
 
 
 def _loose(row: tuple[Any, ...]) -> Stay:
-    return Stay(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]))
+    return Stay(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), row[6])
 
 
 def open_stay(connection: Connection, values: dict[str, Any]) -> None:
@@ -456,10 +463,9 @@ def close_stay(connection: Connection, number: int, by: int | None, at: int, how
     return int(execute(connection, _close_stay, values).rowcount) == 1
 
 
-def complete_stay(connection: Connection, number: int, entry: int, at: int, session: str, *, credited: bool) -> bool:
-    """Gives an exit that came first its entry; False if it has one."""
-    values = {"p_id": number, "p_entry": entry, "p_at": at, "p_session": session, "p_credited": credited}
-    return int(execute(connection, _complete_stay, values).rowcount) == 1
+def complete_stay(connection: Connection, number: int, values: dict[str, object]) -> bool:
+    """Gives an exit that came first its entry (entry, at, earliest, session, credited); False if it has one."""
+    return int(execute(connection, _complete_stay, _named({"id": number} | values)).rowcount) == 1
 
 
 def entry_of(connection: Connection, device: str, number: int, seq: int) -> tuple[str, str] | None:

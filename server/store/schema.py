@@ -308,7 +308,8 @@ stay = Table(
     Column("session", String(64), nullable=False),
     Column("entry", BigInteger),
     Column("exit", BigInteger),
-    Column("opened", Ms),
+    Column("opened", Ms),  # not after this
+    Column("earliest", Ms),  # opened not before this
     Column("closed", Ms),
     Column("duplicate", Boolean, nullable=False),
     Column("how", String(16), nullable=False, server_default=""),  # what closed it: admission.stays.How

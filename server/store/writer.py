@@ -12,8 +12,8 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from typing import Any, Generic, TypeVar
+from contextlib import suppress
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
@@ -22,6 +22,17 @@ from admission.errors import DiskError
 
 T = TypeVar("T")
 GROUP = 128
+
+
+class Turn(Protocol):
+    """See server.store.engine.Turn."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def note(self, number: int) -> None:
+        """A commit with this number is on the disk."""
 
 
 class _Job(Generic[T]):
@@ -40,8 +51,8 @@ class _Job(Generic[T]):
 class Writer:
     """The writer thread. ``close`` finishes the jobs that wait and ends it."""
 
-    def __init__(self, engine: Engine, turn: AbstractContextManager[None]) -> None:
-        """``turn`` keeps other processes from writing while a group is."""
+    def __init__(self, engine: Engine, turn: Turn) -> None:
+        """``turn`` keeps other processes from writing while a group is, and remembers the number of the commit."""
         self._turn = turn
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -112,9 +123,12 @@ class Writer:
         for job in group:
             job.outcome = job.work(self._connection)
         try:
+            number = int(self._raw.execute("PRAGMA user_version").fetchone()[0]) + 1
+            self._say(f"PRAGMA user_version = {number}")
             self._say("COMMIT")
         except sqlite3.Error as error:
             raise DiskError(f"the database did not commit: {error}") from error
+        self._turn.note(number)
         self._connection.commit()  # ends SQLAlchemy's own book-keeping; nothing is left to commit
 
     def _roll_back(self) -> None:

@@ -15,7 +15,7 @@ from server import users
 from server.current import Current
 from server.live import Hub, PostgresCarrier
 from server.store.engine import PostgresStore, Store
-from server.web import admin, courier, enrolment, errors, kiosks, organisers, security, sign_in
+from server.web import admin, courier, enrolment, errors, incidents, kiosks, organisers, security, sign_in, supervision
 from server.web.auth import SignedIn
 from server.web.stream import Boards
 
@@ -71,7 +71,7 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
             user = users.find(connection, int(number))
         return None if user is None or user.stamp != stamp else SignedIn(user)
 
-    for part in (security, organisers, admin, sign_in):
+    for part in (security, organisers, admin, sign_in, supervision, incidents):
         app.register_blueprint(part.blueprint(parts))
     lanes = kiosks.Lanes(parts)
     app.register_blueprint(courier.blueprint(parts, lanes))

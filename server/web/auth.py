@@ -16,6 +16,8 @@ P = ParamSpec("P")
 
 WATCHERS = frozenset({Role.VIEWER, Role.STEWARD, Role.SUPERVISOR, Role.DESK, Role.ORGANISER, Role.ADMIN})
 LOG_READERS = frozenset({Role.ORGANISER, Role.ADMIN, Role.AUDITOR})
+ACTORS = frozenset({Role.STEWARD, Role.SUPERVISOR, Role.ADMIN})
+"""Who may act on rooms, kiosks and people, and see to incidents; each act names who of them may do it."""
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types

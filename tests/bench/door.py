@@ -26,6 +26,7 @@ import numpy as np
 from deploy.footage import Frame, Look, Scene, Showing
 from kiosk.__main__ import boot_ms
 from kiosk.clock import Clock
+from kiosk.courier import Courier
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch
 from kiosk.gate import Gate, Parts
@@ -161,8 +162,10 @@ def _kiosk(data: Path, world: World, watch: Watch) -> Iterator[tuple[Gate, Uplin
     uplink = TimedUplink(dispatch, enrolment.server, "", lambda: 0.5, lambda: None)
     uplink.watch = watch
     reader, face = TimedReader(watch), RecordingFace(watch)
+    courier = Courier(dispatch, journal, standing, lambda: None)
+    parts = Parts(journal, standing, doorkeeper, clock, uplink, reader, face, courier)
     try:
-        yield Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face)), uplink, dispatch
+        yield Gate(parts), uplink, dispatch
     finally:
         uplink.close()
         disk.close()

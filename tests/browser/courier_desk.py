@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import qrcode
-from flask import Blueprint, Flask, Response, jsonify, render_template, request, send_from_directory
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from playwright.sync_api import Browser, BrowserType, Page
 from pyzbar.pyzbar import ZBarSymbol, decode
@@ -24,18 +24,14 @@ from qrcode.image.svg import SvgPathImage
 from werkzeug.serving import make_server
 
 from server.store.engine import SqliteStore, migrate, transaction
-from server.users import Role
 from server.web import create_app
 from server.web.auth import only
+from server.web.courier import COURIERS
 from tests.browser.stage import QUIET, free_port
 from tests.world import make_world, utc_now
 
-POLICY = (
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; worker-src 'self'; "
-    "frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
-)
-COURIERS = frozenset({Role.STEWARD, Role.SUPERVISOR, Role.ADMIN})
-SIDE = 480
+WIDTH, SIDE = 640, 480
+Grey = np.ndarray[Any, np.dtype[np.uint8]]
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 
@@ -54,15 +50,21 @@ def launch(chromium: BrowserType, *switches: str) -> Browser:
 
 def film(path: Path, texts: Sequence[str], *, per_second: int = 5) -> None:
     """What Chromium's camera sees from now on: these codes on a dark screen, one after the other, for ever."""
+    film_pictures(
+        path, [_code(text) if text else np.full((1, 1), 40, np.uint8) for text in texts], per_second=per_second
+    )
+
+
+def film_pictures(path: Path, pictures: Sequence[Grey], *, per_second: int = 5) -> None:
+    """The same of grey pictures, each no larger than the camera's."""
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W640 H{SIDE} F{per_second}:1 Ip A1:1 C420jpeg\n".encode())
-        for text in texts:
-            picture = np.full((SIDE, 640), 40, np.uint8)
-            if text:
-                code = _code(text)
-                at = (SIDE - len(code)) // 2
-                picture[at : at + len(code), at + 80 : at + 80 + len(code)] = code
-            file.write(b"FRAME\n" + picture.tobytes() + bytes([128]) * (640 * SIDE // 2))
+        file.write(f"YUV4MPEG2 W{WIDTH} H{SIDE} F{per_second}:1 Ip A1:1 C420jpeg\n".encode())
+        for picture in pictures:
+            high, wide = picture.shape
+            top, left = (SIDE - high) // 2, (WIDTH - wide) // 2
+            seen = np.full((SIDE, WIDTH), 40, np.uint8)
+            seen[top : top + high, left : left + wide] = picture
+            file.write(b"FRAME\n" + seen.tobytes() + bytes([128]) * (WIDTH * SIDE // 2))
 
 
 def see(page: Page, reel: Path, *codes: str) -> None:
@@ -74,11 +76,15 @@ def see(page: Page, reel: Path, *codes: str) -> None:
 
 def read_codes(screenshot: bytes) -> list[str]:
     """The texts of the QR codes in a screenshot."""
-    picture = cv2.imdecode(np.frombuffer(screenshot, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return [found.data.decode() for found in decode(picture, symbols=[ZBarSymbol.QRCODE])]
+    return [found.data.decode() for found in decode(grey(screenshot), symbols=[ZBarSymbol.QRCODE])]
 
 
-def _code(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def grey(screenshot: bytes) -> Grey:
+    """The screenshot's pixels."""
+    return np.asarray(cv2.imdecode(np.frombuffer(screenshot, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def _code(text: str) -> Grey:
     drawn = qrcode.QRCode(border=4)
     drawn.add_data(text)
     modules = np.where(np.array(drawn.get_matrix()), 20, 230).astype(np.uint8)
@@ -98,7 +104,7 @@ class CourierDesk:
         self.troubles: list[tuple[int, str]] = []  # status and words of the next answers to letters
         self._store = SqliteStore(folder / "threshold.db")
         self._app = create_app(self._store, utc_now)
-        self._wire(self._app)
+        self._app.view_functions["courier.letters"] = only(COURIERS)(self.answer)
         self._port = free_port()
         self.open()
 
@@ -136,50 +142,8 @@ class CourierDesk:
         says = "The letter is not complete." if missing else "12 seats for Hall A."
         return jsonify(told | {"missing": missing, "waiting": 0, "grant": grant, "svg": _svg(grant), "says": says})
 
-    def _wire(self, app: Flask) -> None:
-        if "courier" not in app.blueprints:
-            app.register_blueprint(_blueprint())
-            app.wsgi_app = _Policy(app.wsgi_app)  # type: ignore[method-assign]
-        app.view_functions["courier.letters"] = only(COURIERS)(self.answer)
-
 
 def _svg(text: str | None) -> str | None:
     return (
         None if text is None else qrcode.make(text, image_factory=SvgPathImage, border=4).to_string(encoding="unicode")
     )
-
-
-def _blueprint() -> Blueprint:
-    pages = Blueprint("courier", __name__)
-
-    @pages.get("/courier")
-    @only(COURIERS)
-    def page() -> ResponseReturnValue:
-        return render_template("courier.html", active="courier")
-
-    @pages.get("/courier/worker.js")
-    def worker() -> Response:
-        answer = send_from_directory("static", "courier-worker.js")
-        answer.headers["Service-Worker-Allowed"] = "/courier"
-        return answer
-
-    @pages.post("/courier/letters")
-    def letters() -> ResponseReturnValue:
-        raise NotImplementedError
-
-    return pages
-
-
-class _Policy:
-    """The policy of /courier where the server does not set it yet."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            if environ["PATH_INFO"] == "/courier":
-                headers = [(k, POLICY if k == "Content-Security-Policy" else v) for k, v in headers]
-            return start_response(status, headers, *rest)
-
-        return self._inner(environ, start)

@@ -117,9 +117,9 @@ class Venue(Process):
         settings = folder / "server.toml"
         super().__init__([sys.executable, "-m", "server", "--config", str(settings), "run"], free_port())
         settings.write_text(f'data = "{folder}"\nbind = "127.0.0.1:{self.port}"\n')
-        database = f"sqlite:///{folder / 'threshold.db'}"
-        migrate(database)
-        with transaction(database) as connection:
+        self.database = f"sqlite:///{folder / 'threshold.db'}"
+        migrate(self.database)
+        with transaction(self.database) as connection:
             self.world: World = make_world(connection, utc_now(), server=self.address)
         self.sessions: dict[str, StorageState] = {}  # by role: a session outlives the server, as its key is stored
         self.start("/sign-in")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import ColumnElement, Table, func, select, update
 
+from server.store import schema
+from server.store.engine import transaction
+from server.store.instants import to_ms
 from tests.browser.stage import SIZES, Venue, Window, overflow
-from tests.world import PaperKiosk
+from tests.world import PaperKiosk, utc_now
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 SOON_MS = 2_000
 STALE_MS = 15_000
 BACK_MS = 15_000
+BEATS_MS = 15_000
 
 SEE_NUMBER = """(wanted) => {
   const number = document.querySelector('[data-room="hall"] [data-inside]');
@@ -28,10 +34,21 @@ SEE_NUMBER = """(wanted) => {
 }"""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def beats() -> Iterator[None]:
+    """What nobody tells the board (silence, a table changed behind its back) it finds at its next beat."""
+    expect.set_options(timeout=BEATS_MS)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.fixture(scope="module")
 def kiosk(venue: Venue) -> PaperKiosk:
-    """The kiosk at the hall's first gate."""
-    return venue.kiosk("hall-a", "hall")
+    """The kiosk at the hall's first gate, which has been given seats."""
+    made = venue.kiosk("hall-a", "hall")
+    venue.hear(made)
+    venue.hear(made)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +132,132 @@ def test_the_wall_shows_every_room_and_never_scrolls(venue: Venue, window: Windo
         expect(room.locator("[data-inside]")).to_be_in_viewport(ratio=1)
         expect(room.locator("[data-word]")).to_be_in_viewport(ratio=1)
     assert overflow(page) == {}
+
+
+def change(venue: Venue, table: Table, where: ColumnElement[bool], **values: object) -> None:
+    """Puts into the tables what would otherwise take minutes."""
+    with transaction(venue.database) as connection:
+        connection.execute(update(table).where(where).values(**values))
+
+
+def fall_silent(venue: Venue, name: str, minutes: int) -> None:
+    """The kiosk has last been heard of so long ago."""
+    heard = to_ms(utc_now()) - minutes * 60_000
+    for table in (schema.incarnation, schema.account):
+        change(venue, table, table.c.device == name, heard=heard)
+
+
+@pytest.fixture
+def silent(venue: Venue, kiosk: PaperKiosk, coming: list[str]) -> PaperKiosk:
+    """A kiosk at the hall's second gate that has let one in and is silent since, while the first is heard."""
+    other = venue.kiosk("hall-b", "hall")
+    other.incarnation = to_ms(utc_now())  # a store of its own for each test
+    for _ in range(2):
+        venue.hear(other)
+    venue.admit(other, coming.pop(0))
+    fall_silent(venue, "k-hall-b", 12)
+    venue.hear(kiosk)
+    return other
+
+
+def held_by(venue: Venue, name: str) -> int:
+    """The seats that a kiosk holds."""
+    with transaction(venue.database) as connection:
+        one = schema.account.c
+        balance = func.sum(one.granted - one.returned - one.entries + one.exits)
+        return int(connection.execute(select(balance).where(one.device == name)).scalar_one())
+
+
+def test_what_a_silent_kiosk_may_have_let_in_makes_a_range_and_it_is_said_what_to_do(
+    venue: Venue, window: Window, silent: PaperKiosk, kiosk: PaperKiosk
+) -> None:
+    page = window.sign_in(venue, "supervisor", "/board", SIZES["tablet"])
+    hall, seats = page.locator('[data-room="hall"]'), held_by(venue, "k-hall-b")
+    assert seats > 0
+    expect(hall.locator("[data-range-to]")).to_be_visible()
+    expect(hall.locator("[data-possible]")).to_have_text(str(inside(page) + seats))
+    expect(hall.locator("[data-doubt]")).to_contain_text(f"{seats} more may be inside")
+    expect(hall.locator("[data-doubt]")).to_contain_text("k-hall-b")
+    expect(hall.locator("[data-seats]")).to_contain_text(f"{seats} stranded")
+    one = page.locator('[data-kiosk="k-hall-b"]')
+    expect(one).to_have_attribute("data-state", "silent")
+    expect(one.locator("[data-age]")).to_have_text("12 min")
+    expect(one.locator("[data-todo]")).to_contain_text("out of reach")
+    links = one.locator("[data-todo] a").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
+    assert links == ["/courier", "/supervision"]
+    viewer = live(window, venue)
+    expect(viewer.locator('[data-kiosk="k-hall-b"] [data-todo]')).to_contain_text("use the courier")
+    assert viewer.locator("[data-todo] a").count() == 0
+    venue.hear(silent)
+    venue.hear(kiosk)
+    expect(hall.locator("[data-range-to]")).to_be_hidden()
+    expect(one.locator("[data-todo]")).to_be_hidden()
+
+
+def test_a_room_over_its_limit_is_said_aloud_and_is_the_loudest(
+    venue: Venue, window: Window, kiosk: PaperKiosk
+) -> None:
+    page, wall = live(window, venue), live(window, venue, "desktop", "/board?wall")
+    over = 101 - inside(page)
+    change(venue, schema.book, schema.book.c.room == "hall", forced=over)
+    venue.hear(kiosk)
+    for one in (page, wall):
+        expect(one.locator('[data-room="hall"]')).to_have_attribute("data-level", "over")
+        expect(one.locator('[data-room="hall"] [data-word]')).to_have_text("Over limit")
+        expect(one.locator('[data-room="hall"] [data-free]')).to_have_text("1 over 100")
+        expect(one.locator("[data-announce]")).to_have_text("The hall: Over limit, 1 over 100")
+        expect(one.locator('[data-tally="over"]')).to_be_visible()
+    change(venue, schema.book, schema.book.c.room == "hall", forced=0)
+    venue.hear(kiosk)
+    expect(page.locator('[data-room="hall"]')).not_to_have_attribute("data-level", "over")
+
+
+def test_a_hold_and_a_restore_are_said_in_the_room(venue: Venue, window: Window, kiosk: PaperKiosk) -> None:
+    page = live(window, venue)
+    hall = page.locator('[data-room="hall"]')
+    expect(hall.locator("[data-hold]")).to_be_hidden()
+    change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1)
+    change(venue, schema.book, schema.book.c.room == "salon", open_era=0, vowed_era=0)
+    expect(hall.locator("[data-hold]")).to_contain_text("waiting for k-hall-a")
+    expect(page.locator('[data-kiosk="k-hall-a"] [data-unconfirmed]')).to_have_text("hold not confirmed")
+    expect(page.locator('[data-room="salon"] [data-recovery]')).to_contain_text("waiting for a supervisor")
+    venue.hear(kiosk)
+    venue.hear(kiosk)
+    expect(page.locator('[data-kiosk="k-hall-a"] [data-unconfirmed]')).to_have_text("")
+    change(venue, schema.book, schema.book.c.room.is_not(None), held=False, open_era=1, vowed_era=1)
+    expect(hall.locator("[data-hold]")).to_be_hidden()
+
+
+def test_the_page_says_the_same_with_and_without_its_script(
+    venue: Venue, window: Window, silent: PaperKiosk, kiosk: PaperKiosk
+) -> None:
+    change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1, forced=2)
+    written = window.sign_in(venue, "supervisor", "/board", SIZES["tablet"])
+    expect(written.locator("[data-board]")).to_have_attribute("data-news", "live")
+    expect(written.locator('[data-room="hall"] [data-hold]')).to_be_visible()
+    said = [text.split() for text in written.locator(".room, .kiosk .todo, .kiosk-seats").all_inner_texts()]
+    written.route("**/board.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
+    written.reload()
+    drawn = [text.split() for text in written.locator(".room, .kiosk .todo, .kiosk-seats").all_inner_texts()]
+    change(venue, schema.book, schema.book.c.room == "hall", held=False, forced=0)
+    assert drawn == said
+    assert any("stranded," in words for words in said)
+
+
+@pytest.mark.parametrize("path", ["/board", "/board?wall"])
+def test_ranges_and_notices_fit_at_every_size(
+    venue: Venue, window: Window, silent: PaperKiosk, kiosk: PaperKiosk, path: str
+) -> None:
+    change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1, forced=1234)
+    page = live(window, venue, "desktop", path)
+    expect(page.locator('[data-room="hall"] [data-hold]')).to_be_visible()
+    expect(page.locator('[data-room="hall"]')).to_have_attribute("data-range", "wide")
+    assert overflow(page) == {}
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.scrollingElement.scrollWidth") == 360
+    if "wall" in path:
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        for part in ("[data-possible]", "[data-word]", "[data-hold] b"):
+            expect(page.locator(f'[data-room="hall"] {part}')).to_be_in_viewport(ratio=1)
+    change(venue, schema.book, schema.book.c.room == "hall", held=False, forced=0)

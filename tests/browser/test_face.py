@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from admission.rules import Why
 from kiosk.face import Place, Shown, Status, refusal
 from kiosk.face.screen import Screen
-from kiosk.face.words import WORDS
+from kiosk.face.words import TRY, WORDS
 from tests.browser.stage import Process, Window, free_port, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -43,6 +43,11 @@ STATES = [
     Shown("pairing", "pair_expired"),
     Shown("pairing", "pair_away", detail="http://192.168.100.200:8080"),
     Shown("pairing", "pair_untrusted", detail="https://registration.conference-centre.example.org:8443"),
+    Shown("courier", "courier_thanks", "12 more seats"),
+    Shown("courier", "courier_old"),
+    Shown("courier", "courier_astray", detail="k-the-grand-auditorium-of-the-palace-north"),
+    Shown("courier", "courier_doubted"),
+    refusal(Why.NO_SEATS, TRY.format(gate="The Grand Auditorium, north entrance, left")),
     *(refusal(why, "The Grand Auditorium of the Palace" if why is Why.FULL else "") for why in Why),
 ]
 READ = """() => {

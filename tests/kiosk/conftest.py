@@ -14,6 +14,7 @@ from admission import wire
 from admission.errors import DiskError, NetworkError, PeerError
 from admission.wire import Answer, Lane, Presenting, Whereabouts
 from kiosk.clock import Clock
+from kiosk.courier import Courier
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch
 from kiosk.doorkeeper import Doorkeeper
@@ -124,7 +125,12 @@ class Kiosk:
         self.time = time
         self.ms = 1_000_000
         self.boot = "boot-1"
+        self.rolled_back = 0
         self.start()
+
+    def note_rolled_back(self) -> None:
+        """What the process would end for."""
+        self.rolled_back += 1
 
     def start(self) -> None:
         """Builds the parts as kiosk.__main__ does."""
@@ -136,7 +142,17 @@ class Kiosk:
         self.dispatch = Dispatch(enrolment, self.disk, self.journal, self.standing, self.clock, lambda: 0)
         self.line = DirectLine(self.dispatch, self.lanes)
         self.face, self.script = Recorder(), Script()
-        self.parts = Parts(self.journal, self.standing, self.doorkeeper, self.clock, self.line, self.script, self.face)
+        self.courier = Courier(self.dispatch, self.journal, self.standing, self.note_rolled_back)
+        self.parts = Parts(
+            self.journal,
+            self.standing,
+            self.doorkeeper,
+            self.clock,
+            self.line,
+            self.script,
+            self.face,
+            self.courier,
+        )
         self.gate = Gate(self.parts)
 
     def restart(self, *, boot: str | None = None) -> None:

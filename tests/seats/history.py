@@ -21,7 +21,7 @@ from tests.seats.office import Letter, Office, Reply, Room
 Body = tuple[int, int]
 """A badge, and which of the people who share it."""
 MODES = (Exits.TRUSTED, Exits.MATCHED, Exits.NONE)
-PEOPLE = 14
+PEOPLE, FEW = 14, 4
 
 
 class Overfull(AssertionError):
@@ -68,11 +68,13 @@ class Clone:
 
 @dataclass(slots=True)
 class History:
-    """One history of one exit mode. ``calm``: no card is copied or put back, so that the bound is the strict one."""
+    """One history of one exit mode. ``calm``: no card is copied or put back, so that the bound is the strict one;
+    ``focus``: the kinds of trouble in it, in one small room, instead of chance's choice."""
 
     seed: int
     mode: Exits
     calm: bool = True
+    focus: tuple[str, ...] = ()
     dice: random.Random = field(init=False)
     office: Office = field(init=False)
     doors: list[Door] = field(default_factory=list)
@@ -89,26 +91,35 @@ class History:
     tick: int = 0
     stores: int = 0
     within: dict[str, set[str]] = field(default_factory=dict)
+    odd: float = 0.0
+    shares: bool = False
+    was_full: bool = False
+    settled: int = 0
+    decided_cut: int = 0
+    told: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         self.dice = random.Random(f"{self.mode}{self.calm}{self.seed}")
         layout = {"hall": {"hall"}, "salon": {"salon", "hall"}, "club": {"club"}}
-        names = ["hall", *self.dice.sample(["salon", "club"], self.dice.randrange(3))]
+        more = 0 if self.focus else self.dice.choice((0, 0, 0, 1, 2))
+        names = ["hall", "club"] if "rooms" in self.focus else ["hall", *self.dice.sample(["salon", "club"], more)]
         rooms = {}
         for name in names:
-            capacity = self.dice.randint(2, 9)
+            capacity = self.dice.choice((1, 2) if self.focus else (1, 2, 2, 3, 3, 4, 6))
             rooms[name] = Room(self.mode, frozenset(layout[name]), RoomBook(capacity))
             self.inside[name] = set()
             self.bounds[name] = Bound(capacity)
             self.within[name] = {other for other in names if name in layout[other]}
         for name in names:
-            for number in range(self.dice.randint(2, 4) if name == "hall" else self.dice.randint(1, 2)):
+            for number in range(self.dice.randint(2, 3 if self.focus else 4) if name == "hall" else 2):
                 self._build(f"{name}-{number}", name, self._direction(number))
         self.office = Office(rooms, {door.device: 1 for door in self.doors})
 
     def _direction(self, number: int) -> Direction:
         if number == 0:
             return Direction.IN if self.mode is Exits.TRUSTED else Direction.BOTH
+        if number == 1:
+            return Direction.OUT if self.mode is Exits.TRUSTED else Direction.IN
         choice = [Direction.IN, Direction.OUT] + ([] if self.mode is Exits.TRUSTED else [Direction.BOTH])
         return self.dice.choice(choice)
 
@@ -119,68 +130,108 @@ class History:
     def run(self, steps: int) -> None:
         """Plays the history. Raises Overfull or Lost."""
         acts, weights = self._acts()
+        for door in self.doors:  # the morning: everything is connected
+            self._hears(door, self._arrives(door.letter(0)), 0)
         for act in self.dice.choices(acts, weights, k=steps):
             self.tick += 1
             act()
+            if self.told is not None:
+                self.told(self._line(act.__name__))
             self.check()
         self.end()
 
     def _acts(self) -> tuple[list[Callable[[], None]], list[int]]:
+        """What happens in this history, and how often: the daily round, and two to four kinds of trouble.
+
+        A history with all kinds at once would be so slow and leaky that no room ever fills.
+        """
         acts: dict[Callable[[], None], int] = {
-            self.somebody_comes: 24,
-            self.somebody_leaves: 12,
-            self.somebody_slips_out: 1,
-            self.a_door_writes: 20,
-            self.the_post_comes: 26,
-            self.the_post_is_lost: 2,
-            self.a_door_gives_back: 4,
+            self.somebody_comes: 44,
+            self.somebody_leaves: 16,
+            self.everybody_writes: 10,
+            self.a_door_writes: 30,
+            self.the_post_comes: 10,
+            self.a_door_gives_back: 3,
             self.a_link_changes: 3,
-            self.a_steward_forces: 1,
-            self.an_entry_is_annulled: 2,
-            self.a_store_is_lost: 1,
-            self.a_door_dies: 1,
-            self.a_door_is_vouched_for: 1,
-            self.a_kiosk_is_fenced: 1,
-            self.the_office_is_copied: 2,
-            self.the_office_is_put_back: 1,
-            self.a_room_is_confirmed: 3,
-            self.a_capacity_changes: 2,
-            self.a_count_goes_on: 5,
         }
+        troubles: dict[str, dict[Callable[[], None], int]] = {
+            "loss": {self.the_post_is_lost: 3},
+            "slips": {self.somebody_slips_out: 2},
+            "force": {self.a_steward_forces: 1},
+            "annul": {self.an_entry_is_annulled: 6},
+            "annul late": {self.an_entry_is_annulled: 1},
+            "stores": {self.a_store_is_lost: 1},
+            "deaths": {self.a_door_dies: 1, self.a_door_is_vouched_for: 2, self.a_door_is_replaced: 1},
+            "fence": {self.a_kiosk_is_fenced: 1, self.a_store_is_lost: 1},
+            "restore": {self.the_office_is_copied: 2, self.the_office_is_put_back: 1, self.a_room_is_confirmed: 4},
+            "sessions": {self.a_capacity_changes: 2},
+            "count": {self.a_count_goes_on: 14},
+            "shared": {self.a_badge_is_shared: 1},
+        }
+        chosen = [troubles[name] for name in self.focus if name != "rooms"] or [
+            troubles[name] for name in self.dice.sample(sorted(troubles), self.dice.randint(1, 4))
+        ]
+        if self.mode is Exits.NONE:
+            chosen.append({self.a_count_goes_on: 14})  # otherwise a room fills once, and that is all
         if not self.calm:
-            acts |= {self.a_card_is_kept: 2, self.a_card_is_put_back: 1, self.a_card_is_cloned: 1}
+            chosen.append({self.a_card_is_kept: 2, self.a_card_is_put_back: 1, self.a_card_is_cloned: 1})
+        for trouble in chosen:
+            for act, weight in trouble.items():
+                acts[act] = acts.get(act, 0) + weight * (3 if self.focus else 1)
+        self.odd = 0.15 if self.an_entry_is_annulled in acts else 0.0
+        self.shares = self.a_badge_is_shared in acts
         return list(acts), list(acts.values())
 
     def check(self) -> None:
         """Raises Overfull if a room holds more people than it may."""
         for name, bodies in self.inside.items():
+            self.was_full = self.was_full or len(bodies) >= self.office.rooms[name].book.capacity
             if len(bodies) > self.bounds[name].most:
                 raise Overfull(f"{name}: {len(bodies)} inside, at most {self.bounds[name]} (step {self.tick})")
+
+    def _line(self, act: str) -> str:
+        rooms = ", ".join(
+            f"{name} {len(self.inside[name])}/{room.book.capacity} A{room.book.recount:+} D{room.book.closed}"
+            + (f" hold {room.hold}" if room.held else "")
+            for name, room in self.office.rooms.items()
+        )
+        seats = " ".join(
+            f"{door.device}={door.account.balance}" + "x" * door.dead + "-" * door.cut for door in self.doors
+        )
+        return f"{self.tick:4} {act:24} era {self.office.era}  {rooms}  {seats}"
 
     # -- people
 
     def somebody_comes(self) -> None:
         """A badge is held up at a door that leads in."""
-        door = self.dice.choice(self.doors)
-        if door.dead or door.direction is Direction.OUT or not door.may_admit:
+        ready = [
+            door for door in self.doors if door.direction is not Direction.OUT and not door.dead and door.may_admit
+        ]
+        if not ready:
             return
+        door = self.dice.choice(ready)
         body = self._who(door.room)
         if body is None:
             return
         seq = door.admit(body[0], *self._when())
-        if self.dice.random() < 0.06:
+        self.decided_cut += door.cut
+        turned = self.dice.random() >= self.odd
+        if turned or body not in self.inside[door.room]:
+            self._enters(body, door.room)  # whoever stands at a door has left the rooms that are not around it
+        if not turned:
+            self._leaves(body, door.room)
             self.unturned.append((door, door.card.store, seq))
-        else:
-            self._enters(body, door.room)
 
     def _who(self, room: str) -> Body | None:
         """Who holds up a badge: anybody who can be at that door; sometimes one who is inside, or shares a badge."""
-        badge = self.dice.randrange(1, PEOPLE + 1)
+        badge = self.dice.randrange(1, (FEW if self.focus else PEOPLE) + 1)
         shared = any((badge, 1) in bodies for bodies in self.inside.values())
         if room == "salon" and (badge, 0) not in self.inside["hall"]:
             return None
         if (badge, 0) not in self.inside[room]:
             return None if shared else (badge, 0)
+        if not self.shares or self.dice.random() < 0.8:
+            return None
         elsewhere = any((badge, 0) in bodies for name, bodies in self.inside.items() if name != room)
         return (badge, 1) if not shared and not elsewhere and self.dice.random() < 0.5 else (badge, 0)
 
@@ -196,14 +247,16 @@ class History:
 
     def somebody_leaves(self) -> None:
         """A badge is held up at a door that leads out."""
-        ways = [door for door in self.doors if door.direction is not Direction.IN and not door.dead]
-        if not ways:
-            return
-        door = self.dice.choice(ways)
-        if self.inside[door.room]:
+        out = [door for door in self.doors if door.direction is not Direction.IN and not door.dead]
+        ways = [door for door in out if self.inside[door.room]]
+        if ways:
+            door = self.dice.choice(ways)
             body = self.dice.choice(sorted(self.inside[door.room]))
             door.let_out(body[0], *self._when())
             self._leaves(body, door.room)
+
+    def a_badge_is_shared(self) -> None:
+        """Somebody inside hands a badge out; see ``_who``."""
 
     def somebody_slips_out(self) -> None:
         """Somebody leaves without showing a badge."""
@@ -214,7 +267,7 @@ class History:
     def a_steward_forces(self) -> None:
         """Somebody is let in without a seat."""
         door = self.dice.choice(self.doors)
-        badge = self.dice.randrange(1, PEOPLE + 1)
+        badge = self.dice.randrange(1, (FEW if self.focus else PEOPLE) + 1)
         if door.dead or door.direction is Direction.OUT or any((badge, 0) in bodies for bodies in self.inside.values()):
             return
         if door.room == "salon" or any((badge, 1) in bodies for bodies in self.inside.values()):
@@ -238,10 +291,25 @@ class History:
     # -- the network
 
     def a_door_writes(self) -> None:
-        """A kiosk sends what it has to say."""
+        """A kiosk sends what it has to say. Mostly it is answered at once; now and then a copy stays on the wire."""
         door = self.dice.choice(self.doors)
-        if not door.dead and (not door.cut or self.dice.random() < 0.05):  # a courier carries it now and then
-            self.wire.append(Post(self.tick, up=door.letter(self.dice.choice((0, 2, 50)))))
+        if door.dead or (door.cut and self.dice.random() < 0.95):  # a courier carries it now and then
+            return
+        letter, luck = door.letter(self.dice.choice((0, 2, 50, 50))), self.dice.random()
+        if luck < 0.4 or luck > 0.9:
+            self.wire.append(Post(self.tick, up=letter))
+        if luck > 0.4:
+            reply = self._arrives(letter)
+            if luck < 0.8:
+                self._hears(door, reply, self.tick)
+            if luck > 0.75:
+                self.wire.append(Post(self.tick, down=reply))
+
+    def everybody_writes(self) -> None:
+        """Some seconds pass: every kiosk in reach has heard from the server."""
+        for door in self.dice.sample(self.doors, len(self.doors)):
+            if not door.dead and not door.cut:
+                self._hears(door, self._arrives(door.letter(50)), self.tick)
 
     def the_post_comes(self) -> None:
         """Something arrives: often the newest, sometimes anything, sometimes twice."""
@@ -250,20 +318,21 @@ class History:
         at = -1 if self.dice.random() < 0.6 else self.dice.randrange(len(self.wire))
         post = self.wire[at] if self.dice.random() < 0.1 else self.wire.pop(at)
         if post.up is not None:
-            self._arrives(post.up)
+            self.wire.append(Post(self.tick, down=self._arrives(post.up)))
         elif post.down is not None:
             reached = [door for door in self.doors if door.device == post.down.device and not door.dead]
             if reached:
                 self._hears(self.dice.choice(reached), post.down, post.at)
 
-    def _arrives(self, letter: Letter) -> None:
+    def _arrives(self, letter: Letter) -> Reply:
         waits = {name for name, room in self.office.rooms.items() if room.heads is not None}
         self._notice_forks(letter)
-        reply = self.office.handle(letter, self.dice.choice((0, 1, 2, 3, 5, 9)))
+        leads_in = any(door.device == letter.device and door.direction is not Direction.OUT for door in self.doors)
+        reply = self.office.handle(letter, self.dice.choice((1, 1, 2, 3, 9)) if leads_in else 0)
         for name in waits:
             if self.office.rooms[name].heads is None:
                 self._rebase(name)
-        self.wire.append(Post(self.tick, down=reply))
+        return reply
 
     def _hears(self, door: Door, reply: Reply, at: int) -> None:
         before = {room: account.balance for room, account in door.card.accounts.items()}
@@ -276,7 +345,9 @@ class History:
         for clone in self.clones:
             if clone.door is door and door.card.store == store:
                 self._allow(clone, before, at)
-        if self.dice.random() < 0.2:
+        if door.direction is Direction.OUT:
+            door.give_back(door.account.balance)
+        elif self.dice.random() < 0.1:
             door.give_back(self.dice.randrange(3))
 
     def _allow(self, clone: Clone, before: dict[str, int], at: int) -> None:
@@ -306,7 +377,7 @@ class History:
     def a_link_changes(self) -> None:
         """A door is cut off, or back."""
         door = self.dice.choice(self.doors)
-        door.cut = not door.cut
+        door.cut = self.dice.random() < (0.25 if door.cut else 0.4)
 
     def a_door_gives_back(self) -> None:
         """A kiosk holds more than it should."""
@@ -338,6 +409,13 @@ class History:
         if self._single(door) and self.dice.random() < 0.4:
             door.dead = True
 
+    def a_door_is_replaced(self) -> None:
+        """A dead kiosk gets a new card."""
+        for door in self.doors:
+            if door.dead and self._single(door):
+                self._new_store(door)
+                door.dead = False
+
     def a_door_is_vouched_for(self) -> None:
         """A dead kiosk's journal is read to the end, and a supervisor vouches for it."""
         for door in self.doors:
@@ -356,7 +434,7 @@ class History:
 
     def a_kiosk_is_fenced(self) -> None:
         """A supervisor trusts a kiosk no more; it may still run."""
-        if self.dice.random() < 0.3:
+        if self.dice.random() < 0.2:
             self.office.fence(self.dice.choice(self.doors).device)
 
     def a_card_is_kept(self) -> None:
@@ -421,7 +499,7 @@ class History:
         """A session with another capacity begins, over people who stay seated."""
         name = self.dice.choice(list(self.office.rooms))
         room, bound = self.office.rooms[name], self.bounds[name]
-        room.book = replace(room.book, capacity=self.dice.randint(1, 9))
+        room.book = replace(room.book, capacity=self.dice.choice((1, 2, 3, 4)))
         bound.ceiling = max(bound.ceiling, room.book.capacity)
 
     def a_count_goes_on(self) -> None:
@@ -429,14 +507,17 @@ class History:
         name = self.dice.choice(list(self.office.rooms))
         room, bound = self.office.rooms[name], self.bounds[name]
         if not room.held:
-            self.office.hold(name)
-            bound.heads = None
-        elif room.heads is not None or self.dice.random() < 0.15:
+            if self.dice.random() < (0.6 if self.focus else 0.15):
+                self.office.hold(name)
+                bound.heads = None
+        elif (room.heads is not None or bound.heads is None) and self.dice.random() < 0.6:
+            self.everybody_writes()  # the supervisor waits for the gates
+        elif self.dice.random() < 0.1:
             bound.heads = None
             self.office.reopen(name)
         elif bound.heads is None:
             self._count_heads(name)
-        else:
+        elif room.heads is None:
             self._write_heads(name)
 
     def _count_heads(self, name: str) -> None:
@@ -468,6 +549,7 @@ class History:
 
     def _rebase(self, name: str) -> None:
         """A count is settled: from here on the room is measured by what was found."""
+        self.settled += 1
         bound, room = self.bounds[name], self.office.rooms[name]
         theirs = [held for key, held in self.office.accounts.items() if key[2] == name]
         held = sum(max(0, one.account.balance) for one in theirs if one.state is not State.RETIRED)
@@ -490,5 +572,11 @@ class History:
                     self.check()
         for door in self.doors:
             chain = self.office.chains.get((door.device, door.card.store))
-            if not door.dead and (door.device, door.card.store) not in self.twice and (chain is None or chain.facts != door.card.journal):
+            copied = (door.device, door.card.store) in self.twice
+            if (
+                door.card.journal
+                and not door.dead
+                and not copied
+                and (chain is None or chain.facts != door.card.journal)
+            ):
                 raise Lost(f"{door.device}: {len(door.card.journal)} on the card, {chain} in the log")

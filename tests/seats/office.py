@@ -311,13 +311,13 @@ class Office:
             case Close(stay, at, _, credit):
                 mine[stay.id] = replace(stay, closed=at)
                 room, number = stay.room, stay.id
-            case Complete(stay, opened, credit):
-                mine[stay.id] = replace(stay, opened=opened)
+            case Complete(stay, opened, earliest, credit):
+                mine[stay.id] = replace(stay, opened=opened, earliest=earliest)
                 room, number = stay.room, stay.id
-            case Open(room, opened, closed, duplicate, settled, credit):
+            case Open(room, opened, closed, duplicate, settled, credit, earliest):
                 self.numbers += 1
                 number = self.numbers
-                mine[number] = Stay(number, room, opened, closed, duplicate, settled)
+                mine[number] = Stay(number, room, opened, closed, duplicate, settled, earliest)
         if credit:
             book = self.rooms[room].book
             self.rooms[room].book = replace(book, closed=book.closed + 1)

@@ -44,6 +44,7 @@ class Server:
             era = grant.era
             kiosk.account = replace(kiosk.account, era=era, granted=max(kiosk.account.granted, grant.granted))
             kiosk.full = grant.full
+            kiosk.hold = max(kiosk.hold, grant.hold)
         del kiosk.unsent[: one.have_seq - kiosk.have]
         kiosk.have = one.have_seq
         return outcome

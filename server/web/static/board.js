@@ -3,6 +3,7 @@
    come from the server; words come from the page, so that a translation has one place. */
 
 const SILENCE_MS = 12_000; // the server sends something every 5 s; two lost beats and a bit
+const WORTH_SAYING_S = 15; // news younger than that is no news
 const RETRY_MS = 5_000; // between two attempts to reach a server that is not answering
 
 const page = document.querySelector("[data-board]");
@@ -44,11 +45,71 @@ function trendPoints(values, capacity) {
   return values.map((value, i) => `${start + 10 * i},${(29 - ((value - base) / span) * 26).toFixed(1)}`);
 }
 
-function freeText({ inside, capacity }) {
+/* The next six say the same as the macros of the same names in board.html. */
+function few(names) {
+  const shown = names.slice(0, 3);
+  if (names.length > 3) shown.push(word("others", { n: names.length - 3 }));
+  return shown.join(", ");
+}
+
+function seatCount(n) {
+  return n === 1 ? word("seat") : word("seats", { n: figures.format(n) });
+}
+
+function seatsText(seats) {
+  if (!seats) return "";
+  const kinds = ["free", "kiosks", "stranded", "forced"].filter((kind, i) => i < 2 || seats[kind]);
+  return kinds.map((kind) => word(`seats-${kind}`, { n: figures.format(seats[kind]) })).join(", ");
+}
+
+function freeText({ possible, capacity, limit, level }) {
   if (capacity === null) return "";
-  return inside > capacity
-    ? word("over", { n: figures.format(inside - capacity) })
-    : word("free", { n: figures.format(capacity - inside) });
+  if (level === "over") return word("above-limit", { n: figures.format(possible - limit), limit: figures.format(limit) });
+  return possible > capacity
+    ? word("above", { n: figures.format(possible - capacity) })
+    : word("free", { n: figures.format(capacity - possible) });
+}
+
+function holdText({ confirmed, kiosks: all, waiting, heads }) {
+  const said = [word("confirming", { n: confirmed, all })];
+  if (heads !== null) said.push(word("counted", { n: figures.format(heads) }));
+  if (waiting.length) said.push(word("waits", { names: few(waiting) }));
+  return said.join("; ");
+}
+
+function recoveryText({ awaited, vowed }) {
+  const whom = vowed ? awaited : [...awaited, word("vow")];
+  return whom.length ? `${word("restored")}; ${word("waits", { names: few(whom) })}` : word("restored");
+}
+
+function levelWord({ level, certain }) {
+  return word(certain ? level : `maybe-${level}`);
+}
+
+function writeNotice(element, name, text) {
+  const notice = find(element, name);
+  notice.hidden = !text;
+  write(notice, "more", text);
+}
+
+function writeNotices(element, { inside, possible, doubted, hold, recovery }) {
+  writeNotice(element, "recovery", recovery ? recoveryText(recovery) : "");
+  writeNotice(element, "hold", hold ? holdText(hold) : "");
+  write(element, "doubt-count", doubted.length ? word("doubt", { n: figures.format(possible - inside) }) : "");
+  writeNotice(element, "doubt", doubted.length ? word("doubted", { names: few(doubted) }) : "");
+}
+
+/* First of all: it is what people look at. */
+function writeBodies(element, { inside, possible, capacity, share }) {
+  write(element, "inside", figures.format(inside));
+  write(element, "possible", figures.format(possible));
+  find(element, "range-to").hidden = inside === possible;
+  const chars = `${figures.format(inside)}${figures.format(possible)}`.length + 1;
+  if (inside === possible) delete element.dataset.range;
+  else element.dataset.range = chars <= 5 ? "short" : chars <= 7 ? "middle" : "wide";
+  element.toggleAttribute("data-long", inside >= 1000);
+  find(element, "bar-possible").setAttribute("width", Math.min((share ?? 0) * 100, 100));
+  find(element, "bar").setAttribute("width", Math.min((capacity ? inside / capacity : (share ?? 0)) * 100, 100));
 }
 
 function writeSession(element, name, session, when) {
@@ -59,20 +120,21 @@ function writeSession(element, name, session, when) {
 }
 
 function writeRoom(element, room) {
-  write(element, "inside", figures.format(room.inside)); // first: it is what people look at
+  writeBodies(element, room);
   element.id = `room-${room.id}`;
   element.dataset.level = room.level;
   element.dataset.depth = Math.min(room.depth, 5);
+  element.toggleAttribute("data-unsure", !room.certain);
   element.toggleAttribute("data-unlimited", room.capacity === null);
-  element.toggleAttribute("data-long", room.inside >= 1000);
   write(element, "name", room.name);
   write(element, "of", room.capacity === null ? word("unlimited") : word("of", { n: figures.format(room.capacity) }));
-  write(element, "word", word(room.level));
+  write(element, "word", levelWord(room));
   write(element, "free", freeText(room));
+  write(element, "seats", seatsText(room.seats));
+  writeNotices(element, room);
   write(element, "in", figures.format(room.in_5));
   write(element, "out", figures.format(room.out_5));
   find(element, "shape").setAttribute("href", `#level-${room.level}`);
-  find(element, "bar").setAttribute("width", Math.min((room.share ?? 0) * 100, 100));
   const points = trendPoints(room.trend, room.capacity);
   find(element, "line").setAttribute("points", points.join(" "));
   find(element, "dot").setAttribute("d", points.length ? `M${points.at(-1)}h0` : "");
@@ -83,8 +145,8 @@ function writeRoom(element, room) {
 
 /* Only what asks for an act is read aloud; the numbers themselves would never stop talking. */
 function announce(room, before) {
-  if (room.level === before || !["tight", "full"].includes(room.level)) return;
-  write(page, "announce", `${room.name}: ${word(room.level)}, ${freeText(room)}`);
+  if (room.level === before || !["tight", "full", "over"].includes(room.level)) return;
+  write(page, "announce", `${room.name}: ${levelWord(room)}, ${freeText(room)}`);
 }
 
 function writeChangedRooms(rooms) {
@@ -110,9 +172,20 @@ function tallyRooms() {
 /* ---- kiosks ---- */
 
 function writeKioskAge({ kiosk, heardAt }) {
-  const shown = kiosk.heard_s !== null && ["late", "silent"].includes(kiosk.state);
+  const shown = kiosk.heard_s !== null && kiosk.heard_s >= WORTH_SAYING_S;
   const seconds = kiosk.heard_s + (performance.now() - heardAt) / 1000;
   write(elements.kiosk.get(kiosk.name), "age", shown ? ageText(seconds) : "");
+}
+
+/* The links stay where they are while the number changes: somebody may be about to press one. */
+function writeTodo(element, { todo, stranded }) {
+  const line = find(element, "todo");
+  line.hidden = !todo;
+  if (line.dataset.todo !== todo) {
+    line.dataset.todo = todo;
+    line.replaceChildren(...(todo ? [find(page, `todo-${todo}`).content.cloneNode(true)] : []));
+  }
+  if (todo) write(line, "stranded", seatCount(stranded));
 }
 
 function writeKiosk(element, kiosk) {
@@ -121,6 +194,9 @@ function writeKiosk(element, kiosk) {
   write(element, "gate", kiosk.gate ?? "");
   write(element, "word", word(kiosk.state));
   write(element, "queue", kiosk.queue ? word("queue", { n: figures.format(kiosk.queue) }) : "");
+  write(element, "seats", kiosk.seats ? seatCount(kiosk.seats) : "");
+  write(element, "unconfirmed", kiosk.unconfirmed.length ? word("unconfirmed") : "");
+  writeTodo(element, kiosk);
   find(element, "shape").setAttribute("href", `#state-${kiosk.state}`);
   kiosks.set(kiosk.name, { kiosk, heardAt: performance.now() });
   writeKioskAge(kiosks.get(kiosk.name));

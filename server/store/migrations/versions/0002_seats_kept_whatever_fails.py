@@ -90,6 +90,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('code', sa.Text(), server_default='', nullable=False))
 
     with op.batch_alter_table('stay', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('earliest', sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column('how', sa.String(length=16), server_default='', nullable=False))
         batch_op.add_column(sa.Column('settled', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('credited', sa.Boolean(), server_default=sa.false(), nullable=False))

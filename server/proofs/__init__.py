@@ -1,0 +1,1 @@
+"""What the audit proves from the log, one module for each thing that could be wrong."""

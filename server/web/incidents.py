@@ -1,0 +1,113 @@
+"""Incidents as they come: who looks after each, and how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import Connection
+
+from admission.errors import ConfigError
+from server import incidents, particulars
+from server.deeds import DEEDS
+from server.particulars import Told
+from server.store.instants import to_ms
+from server.users import Role
+from server.web.auth import ACTORS, WATCHERS, only
+
+if TYPE_CHECKING:
+    from server.web import Parts
+
+READERS = WATCHERS | {Role.AUDITOR}
+MENDS = {
+    "duplicate_entry": "forgive",
+    "forced": "count",
+    "hash_fork": "revoke",
+    "impossible_report": "fence",
+    "left_unseen": "count",
+    "machine_changed": "fence",
+    "over_limit": "hold",
+    "restore": "confirm-room",
+    "store_lost": "vouch",
+}
+"""The act that most often follows; it is offered, never done by itself."""
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """The list, and what is done with an incident."""
+    pages = Blueprint("incidents", __name__)
+
+    @pages.get("/incidents")
+    @only(READERS)
+    def index() -> ResponseReturnValue:
+        return _page(parts)
+
+    @pages.get("/incidents/state")
+    @only(READERS)
+    def state() -> ResponseReturnValue:
+        with parts.store.read() as connection:
+            found = incidents.listed(connection, resolved="resolved" in request.args)
+            reply = jsonify(mark=_mark(found), open=incidents.count_open(connection))
+        reply.headers["Cache-Control"] = "no-store"
+        return reply
+
+    @pages.post("/incidents/<int:number>/<any(claim, resolve):what>")
+    @only(ACTORS)
+    def look_after(number: int, what: str) -> ResponseReturnValue:
+        if number >= 2**63:
+            abort(404)
+        by, note, now = current_user.name, request.form.get("note", ""), to_ms(parts.clock())
+
+        def work(connection: Connection) -> None:
+            if what == "claim":
+                incidents.claim(connection, number, by)
+            else:
+                incidents.resolve(connection, number, by, note, now)
+
+        try:
+            parts.store.write(work)
+        except ConfigError as error:
+            return _page(parts, number, str(error)), 409
+        return redirect(url_for("incidents.index", _anchor=f"incident-{number}" if what == "claim" else None), 303)
+
+    return pages
+
+
+def _page(parts: Parts, number: int | None = None, problem: str | None = None) -> str:
+    resolved = "resolved" in request.args
+    with parts.store.read() as connection:
+        found = incidents.listed(connection, resolved=resolved)
+        told = _told(parts, connection, found)
+        many = incidents.count_open(connection)
+        names = particulars.names(connection, parts.current.get().event.zone)
+    if not resolved:
+        told.sort(key=lambda one: not one.incident.words.grave)  # stable: each half stays newest first
+    return render_template(
+        "incidents.html",
+        active="incidents",
+        told=told,
+        mark=_mark(found),
+        many=many,
+        resolved=resolved,
+        names=names,
+        mends={kind: act for kind, act in MENDS.items() if current_user.role in DEEDS[act].roles},
+        deeds=DEEDS,
+        may_act=current_user.role in ACTORS,
+        wrong=number,
+        problem=problem,
+        note=request.form.get("note", ""),
+    )
+
+
+def _told(parts: Parts, connection: Connection, found: list[incidents.Incident]) -> list[Told]:
+    """Boards are watched by many: only who works with people sees names."""
+    zone = parts.current.get().event.zone
+    return particulars.tell(connection, found, zone, named=current_user.role is not Role.VIEWER)
+
+
+def _mark(found: list[incidents.Incident]) -> str:
+    """Differs when one came, was taken up or was resolved."""
+    return hashlib.sha256(repr([(one.id, one.claimed_by) for one in found]).encode()).hexdigest()[:16]
