@@ -18,7 +18,21 @@ from sqlalchemy import Connection, func, make_url, select
 
 from admission import wire
 from admission.errors import ThresholdError
-from server import badges, devices, enrolment_desk, event, imports, log, restore, summit, users
+from server import (
+    audit_command,
+    badges,
+    devices,
+    enrolment_desk,
+    event,
+    imports,
+    journal_desk,
+    log,
+    restore,
+    steward_desk,
+    summit,
+    supervision,
+    users,
+)
 from server.cards import Card, draw_cards
 from server.config import Config, check_bind
 from server.config import read as read_config
@@ -87,6 +101,9 @@ def main(context: click.Context, config: Path | None, data: Path | None) -> None
 
 
 main.add_command(enrolment_desk.command(now, os.urandom))
+main.add_command(steward_desk.command(os.urandom))
+for desk in (supervision, journal_desk, audit_command):
+    desk.register(main, now)
 
 
 @main.command()

@@ -14,7 +14,7 @@ from admission.wire import BadgeNews, Listed, PresenceNews, Presenting, Programm
 from server.current import Picture
 from server.exchange import inside
 from server.store.passages import Holder
-from server.store.schema import badge, device, gate, incarnation, listing, passage, session, stay
+from server.store.schema import act, badge, device, gate, incarnation, listing, passage, session, stay
 
 PART = 6000
 """Sealed records in one answer: 5,000 badges fit one of less than 1 MB."""
@@ -72,8 +72,10 @@ def _lists(connection: Connection, room: str) -> tuple[Listed, ...]:
 
 
 def presence_version(connection: Connection) -> int:
-    """Moves whenever somebody may have come or gone: the number of the newest passage."""
-    return int(connection.execute(select(func.coalesce(func.max(passage.c.id), 0))).scalar_one())
+    """Moves whenever somebody may have come or gone: by a passage, or by an act of a supervisor."""
+    newest = select(func.coalesce(func.max(passage.c.id), 0)).scalar_subquery()
+    acts = select(func.count()).select_from(act).where(act.c.state == "done").scalar_subquery()
+    return int(connection.execute(select(newest + acts)).scalar_one())
 
 
 def presence_news(connection: Connection, room: str) -> PresenceNews:

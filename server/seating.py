@@ -137,6 +137,7 @@ class Seating:
         if told.honest and not held and self._may_fill(mine, room, asking=asking) and self._may_grant(told):
             mine = replace(mine, held=ledger.grant(mine.held, free, wanted))
         free -= mine.account.granted - account.granted
+        self._note_force(told, free)
         if mine != told.before:
             passages.save_account(self.connection, room, mine, new=told.before is None)
         if asking and mine.account.balance < 1 and mine.held.state is State.LIVE and not held:
@@ -144,6 +145,14 @@ class Seating:
             if wanted > 0:
                 self._recall(mine, room)
         return self._word(told, mine, wanted, free)
+
+    def _note_force(self, told: Told, free: int) -> None:
+        """A forced entry took the room over its legal limit."""
+        forced = told.mine.account.forced - (told.before.account.forced if told.before else 0)
+        over = told.book.capacity - free - (told.room.limit or 0)
+        if forced > 0 and over > 0:
+            place, facts = Place(told.room.id, "", told.mine.device), {"over": over, "limit": told.room.limit}
+            incidents.raise_while_open(self.connection, "over_limit", to_ms(self.now), place, facts)
 
     def _may_grant(self, told: Told) -> bool:
         # A store that was never given anything holds no era yet: its first seats need not wait for another round.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import ColumnElement, Table, func, select, update
+from sqlalchemy import ColumnElement, Table, func, select, true, update
 
 from server.store import schema
 from server.store.engine import transaction
@@ -140,24 +140,28 @@ def change(venue: Venue, table: Table, where: ColumnElement[bool], **values: obj
         connection.execute(update(table).where(where).values(**values))
 
 
-def fall_silent(venue: Venue, name: str, minutes: int) -> None:
-    """The kiosk has last been heard of so long ago."""
-    heard = to_ms(utc_now()) - minutes * 60_000
+def last_heard(venue: Venue, minutes: int, which: ColumnElement[bool] | None = None) -> None:
+    """The kiosks, or those at ``which`` devices, were last heard of so long ago; below 0: will be heard for as long."""
     for table in (schema.incarnation, schema.account):
-        change(venue, table, table.c.device == name, heard=heard)
+        devices = select(schema.device.c.id).where(true() if which is None else which)
+        change(venue, table, table.c.device.in_(devices), heard=to_ms(utc_now()) - minutes * 60_000)
+
+
+@pytest.fixture(scope="module")
+def second(venue: Venue) -> PaperKiosk:
+    """The kiosk at the hall's second gate."""
+    return venue.kiosk("hall-b", "hall")
 
 
 @pytest.fixture
-def silent(venue: Venue, kiosk: PaperKiosk, coming: list[str]) -> PaperKiosk:
-    """A kiosk at the hall's second gate that has let one in and is silent since, while the first is heard."""
-    other = venue.kiosk("hall-b", "hall")
-    other.incarnation = to_ms(utc_now())  # a store of its own for each test
+def silent(venue: Venue, kiosk: PaperKiosk, second: PaperKiosk, coming: list[str]) -> PaperKiosk:
+    """The second kiosk, which has let one in and is silent since, while the first is heard."""
     for _ in range(2):
-        venue.hear(other)
-    venue.admit(other, coming.pop(0))
-    fall_silent(venue, "k-hall-b", 12)
-    venue.hear(kiosk)
-    return other
+        venue.hear(second)
+    venue.admit(second, coming.pop(0))
+    last_heard(venue, -60)
+    last_heard(venue, 12, schema.device.c.id == "k-hall-b")
+    return second
 
 
 def held_by(venue: Venue, name: str) -> int:
@@ -169,7 +173,7 @@ def held_by(venue: Venue, name: str) -> int:
 
 
 def test_what_a_silent_kiosk_may_have_let_in_makes_a_range_and_it_is_said_what_to_do(
-    venue: Venue, window: Window, silent: PaperKiosk, kiosk: PaperKiosk
+    venue: Venue, window: Window, silent: PaperKiosk
 ) -> None:
     page = window.sign_in(venue, "supervisor", "/board", SIZES["tablet"])
     hall, seats = page.locator('[data-room="hall"]'), held_by(venue, "k-hall-b")
@@ -189,7 +193,7 @@ def test_what_a_silent_kiosk_may_have_let_in_makes_a_range_and_it_is_said_what_t
     expect(viewer.locator('[data-kiosk="k-hall-b"] [data-todo]')).to_contain_text("use the courier")
     assert viewer.locator("[data-todo] a").count() == 0
     venue.hear(silent)
-    venue.hear(kiosk)
+    last_heard(venue, -60)
     expect(hall.locator("[data-range-to]")).to_be_hidden()
     expect(one.locator("[data-todo]")).to_be_hidden()
 
@@ -197,10 +201,10 @@ def test_what_a_silent_kiosk_may_have_let_in_makes_a_range_and_it_is_said_what_t
 def test_a_room_over_its_limit_is_said_aloud_and_is_the_loudest(
     venue: Venue, window: Window, kiosk: PaperKiosk
 ) -> None:
+    last_heard(venue, -60)
     page, wall = live(window, venue), live(window, venue, "desktop", "/board?wall")
-    over = 101 - inside(page)
-    change(venue, schema.book, schema.book.c.room == "hall", forced=over)
-    venue.hear(kiosk)
+    expect(page.locator('[data-room="hall"] [data-range-to]')).to_be_hidden()
+    change(venue, schema.book, schema.book.c.room == "hall", forced=101 - inside(page))
     for one in (page, wall):
         expect(one.locator('[data-room="hall"]')).to_have_attribute("data-level", "over")
         expect(one.locator('[data-room="hall"] [data-word]')).to_have_text("Over limit")
@@ -208,7 +212,6 @@ def test_a_room_over_its_limit_is_said_aloud_and_is_the_loudest(
         expect(one.locator("[data-announce]")).to_have_text("The hall: Over limit, 1 over 100")
         expect(one.locator('[data-tally="over"]')).to_be_visible()
     change(venue, schema.book, schema.book.c.room == "hall", forced=0)
-    venue.hear(kiosk)
     expect(page.locator('[data-room="hall"]')).not_to_have_attribute("data-level", "over")
 
 
@@ -228,9 +231,7 @@ def test_a_hold_and_a_restore_are_said_in_the_room(venue: Venue, window: Window,
     expect(hall.locator("[data-hold]")).to_be_hidden()
 
 
-def test_the_page_says_the_same_with_and_without_its_script(
-    venue: Venue, window: Window, silent: PaperKiosk, kiosk: PaperKiosk
-) -> None:
+def test_the_page_says_the_same_with_and_without_its_script(venue: Venue, window: Window, silent: PaperKiosk) -> None:
     change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1, forced=2)
     written = window.sign_in(venue, "supervisor", "/board", SIZES["tablet"])
     expect(written.locator("[data-board]")).to_have_attribute("data-news", "live")
@@ -245,9 +246,7 @@ def test_the_page_says_the_same_with_and_without_its_script(
 
 
 @pytest.mark.parametrize("path", ["/board", "/board?wall"])
-def test_ranges_and_notices_fit_at_every_size(
-    venue: Venue, window: Window, silent: PaperKiosk, kiosk: PaperKiosk, path: str
-) -> None:
+def test_ranges_and_notices_fit_at_every_size(venue: Venue, window: Window, silent: PaperKiosk, path: str) -> None:
     change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1, forced=1234)
     page = live(window, venue, "desktop", path)
     expect(page.locator('[data-room="hall"] [data-hold]')).to_be_visible()

@@ -38,10 +38,10 @@ def test_a_wrong_password_is_told_beside_the_form_and_the_name_is_kept(venue: Ve
 @pytest.mark.parametrize(
     ("role", "pages", "first"),
     [
-        ("viewer", ["Board"], "/board"),
-        ("desk", ["Board"], "/board"),
-        ("organiser", ["Board", "Log"], "/board"),
-        ("auditor", ["Log"], "/log"),
+        ("viewer", ["Board", "Incidents"], "/board"),
+        ("desk", ["Board", "Incidents"], "/board"),
+        ("organiser", ["Board", "Incidents", "Log"], "/board"),
+        ("auditor", ["Incidents", "Acts", "Log"], "/log"),
     ],
 )
 def test_each_role_is_led_to_the_pages_that_it_may_open(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -19,7 +21,9 @@ from kiosk.stewarding import MOST, OVER_LIMIT, Reason, Stewarding, Undo
 from server import badges, stewards
 from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore
+from server.web import create_app
 from tests.kiosk.conftest import Doors, Kiosk
+from tests.pages import sign_in
 
 Either = SqliteStore | PostgresStore
 CODE = "730518"
@@ -599,6 +603,26 @@ class TestAfterwards:
         assert list(raised) == ["forced"]
         mine = one.kiosk.standing.account("hall")
         assert (row.forced, row.entries, row.exits) == (mine.forced, mine.entries, mine.exits) == (1, 1, 3)
+
+    def test_the_organisers_log_tells_it_in_words(self, opened: Watches, sqlite_store: Either) -> None:
+        one = opened("hall-a")
+        one.kiosk.line.up = False
+        one.force("p1", Reason.TECHNICAL)
+        one.corner.agree()
+        one.annul()
+        one.corner.choose(Stage.COUNT_OUT)
+        one.corner.count(2)
+        one.kiosk.hear()
+        client = create_app(sqlite_store, one.kiosk.time).test_client()
+        assert sign_in(client, "organiser").status_code == 303
+        said = " ".join(unescape(re.sub(r"<[^>]*>", " ", client.get("/log").text)).split())
+        assert "Let in by a steward technical by Person 5 over the limit Person 1" in said
+        assert "Entry annulled by Person 5 Person 1" in said
+        assert "Exit ×2 by Person 5 counted without a badge No badge" in said
+        only = client.get("/log?verdict=forced").text
+        assert only.count('data-kind="forced"') == 1
+        assert 'data-kind="exit"' not in only
+        assert f",{one.kiosk.world.badge_ids['p5'] >> 32}\r\n" in client.get("/log.csv").text
 
     def test_neither_code_nor_name_nor_badge_text_is_on_the_disk(self, opened: Watches) -> None:
         one = opened("hall-a")

@@ -105,7 +105,7 @@ class History:
         names = ["hall", "club"] if "rooms" in self.focus else ["hall", *self.dice.sample(["salon", "club"], more)]
         rooms = {}
         for name in names:
-            capacity = self.dice.choice((1, 2) if self.focus else (1, 2, 2, 3, 3, 4, 6))
+            capacity = self.dice.choice((1, 2, 3) if self.focus else (1, 2, 2, 3, 3, 4, 6))
             rooms[name] = Room(self.mode, frozenset(layout[name]), RoomBook(capacity))
             self.inside[name] = set()
             self.bounds[name] = Bound(capacity)
@@ -166,6 +166,7 @@ class History:
             "restore": {self.the_office_is_copied: 2, self.the_office_is_put_back: 1, self.a_room_is_confirmed: 4},
             "sessions": {self.a_capacity_changes: 2},
             "count": {self.a_count_goes_on: 14},
+            "counts": {self.a_count_goes_on: 42},
             "shared": {self.a_badge_is_shared: 1},
         }
         chosen = [troubles[name] for name in self.focus if name != "rooms"] or [
@@ -177,7 +178,7 @@ class History:
             chosen.append({self.a_card_is_kept: 2, self.a_card_is_put_back: 1, self.a_card_is_cloned: 1})
         for trouble in chosen:
             for act, weight in trouble.items():
-                acts[act] = acts.get(act, 0) + weight * (3 if self.focus else 1)
+                acts[act] = acts.get(act, 0) + weight * (3 if self.focus and weight < 10 else 1)
         self.odd = 0.15 if self.an_entry_is_annulled in acts else 0.0
         self.shares = self.a_badge_is_shared in acts
         return list(acts), list(acts.values())

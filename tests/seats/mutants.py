@@ -236,8 +236,12 @@ MUTANTS: Mapping[str, Mutant] = {
     "G is merged only sometimes": Mutant(
         {(ledger, "merge"): _sometimes, (ledger, "shows_restore"): _never_shows}, ALL, ("restore",)
     ),
-    "a grant of an earlier era is accepted": Mutant({(seats, "accept"): _stale_era}, ALL, ("restore",)),
-    "a count raises with a kiosk missing": Mutant({(ledger, "may_raise"): _one_may_miss}, TRUSTED, ("count", "slips")),
+    "a grant of an earlier era is accepted": Mutant(
+        {(seats, "accept"): _stale_era}, MATCHED, ("restore",), since=1_000
+    ),
+    "a count raises with a kiosk missing": Mutant(
+        {(ledger, "may_raise"): _one_may_miss}, TRUSTED, ("counts", "slips"), since=400
+    ),
     "a new store inherits the old account": Mutant({(History, "_new_store"): _inherits}, ALL, ("stores",)),
     "an exit is credited twice": Mutant({(seats, "let_out"): _twice}, TRUSTED),
     "a kiosk credits annulments in a matched room": Mutant({(seats, "annul"): _by_the_kiosk}, MATCHED, ("annul",)),
@@ -254,7 +258,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "an entry is annulled after a count": Mutant(
         {(seats, "annul"): _annuls_settled}, NO_MATCH, ("annul late", "count")
     ),
-    "a kiosk admits during a hold": Mutant({(Hold, "after"): _deaf_to_holds}, ALL, ("count",)),
+    "a kiosk admits during a hold": Mutant({(Hold, "after"): _deaf_to_holds}, ALL, ("counts",)),
     "one seat more than is free": Mutant({(ledger, "grant"): _over_free}, ALL),
     "an older copy of a store goes on": Mutant(
         {(Door, "hear"): _hears_anything, (Office, "fence_store"): _no_fence}, ALL, calm=False

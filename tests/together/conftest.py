@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import psutil
 import pytest
 import qrcode
 from numpy.typing import NDArray
@@ -76,7 +77,18 @@ class Process:
             self.running = subprocess.Popen([sys.executable, *self.words], stdout=log, stderr=log)
 
     def end(self, how: int = signal.SIGTERM) -> None:
-        """Ends it, politely or not, and waits."""
+        """Ends it, politely or not, and waits. One that is killed takes its workers with it: they would go on
+        answering for a second."""
+        if self.running is not None:
+            workers = psutil.Process(self.running.pid).children(recursive=True) if how == signal.SIGKILL else []
+            self.end_alone(how)
+            for worker in workers:
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+            psutil.wait_procs(workers, 20)
+
+    def end_alone(self, how: int) -> None:
+        """Ends the process itself and waits; what it has started is left to itself."""
         if self.running is not None:
             self.running.send_signal(how)
             self.running.wait(20)

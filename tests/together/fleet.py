@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-import psutil
 from sqlalchemy.engine import make_url
 
 from admission import wire
@@ -50,12 +49,16 @@ GONE = Outcome("gone", "gone", 0.0)
 
 @dataclass
 class Kiosk:
-    """One kiosk process, its folder and its link. ``greens``: the badges that it was seen to admit, in order."""
+    """One kiosk process, its folder and its link. ``greens``: the badges that it was seen to admit, in order.
+
+    ``machine`` names the computer that it runs on; ``booted_s``: it was booted so much earlier than this one, or later.
+    """
 
     name: str
     folder: Path
     link: Link
-    machine: str | None = None
+    machine: str = ""
+    booted_s: int = 0
     greens: list[str] = field(default_factory=list)
     running: subprocess.Popen[str] | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -69,10 +72,17 @@ class Kiosk:
         """Starts the process on what its folder holds."""
         words = ["-m", "tests.together.turnstile", "--data", str(self.folder)]
         words += ["--enrolment", str(self.folder / "enrolment.json")]
-        words += ["--machine", self.machine] if self.machine is not None else []
+        words += ["--machine", self.machine or self.name, "--boot", self._boot]
+        within = ["unshare", "--time", "--boottime", str(self.booted_s)] if self.booted_s else []
         with self.log.open("ab") as log:
             pipe = subprocess.PIPE
-            self.running = subprocess.Popen([sys.executable, *words], stdin=pipe, stdout=pipe, stderr=log, text=True)
+            program = [*within, sys.executable, *words]
+            self.running = subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=log, text=True)
+
+    @property
+    def _boot(self) -> str:
+        """Another computer is, to the kiosk, another boot."""
+        return f"{self.machine or self.name}-{self.booted_s or ''}"
 
     def present(self, token: str) -> Outcome:
         """Holds the badge up until the screen has an answer."""
@@ -228,20 +238,9 @@ class Fleet:
             live.backup(kept)
         return copy
 
-    def end_server(self, how: int = signal.SIGKILL) -> None:
-        """Ends the server and every process of its own: one that was killed leaves workers behind for a second,
-        which go on answering."""
-        running = self.site.server.running
-        workers = psutil.Process(running.pid).children(recursive=True) if running is not None else []
-        self.site.server.end(how)
-        for worker in workers:
-            with suppress(psutil.NoSuchProcess):
-                worker.send_signal(how)
-        psutil.wait_procs(workers, ENDS_S)
-
     def put_back(self, copy: Path, how: int = signal.SIGKILL) -> None:
         """The server is ended, its database replaced by an earlier copy, and the server started again."""
-        self.end_server(how)
+        self.site.server.end(how)
         for suffix in ("-wal", "-shm"):
             Path(f"{self._database}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(copy, self._database)
@@ -269,3 +268,10 @@ class Fleet:
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
     """Returns once the condition holds; fails, saying ``what`` did not happen."""
     wait_for(condition, what, seconds)
+
+
+def audit(site: Site) -> tuple[int, str]:
+    """What ``threshold-server audit`` says, beside the server if that runs: its exit status and its report."""
+    words = ["-m", "server", "--config", str(site.folder / "server.toml"), "audit"]
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60, check=False)
+    return ended.returncode, ended.stdout + ended.stderr

@@ -4,7 +4,7 @@ It runs kiosk.__main__ itself: store, fsync, letters, threads and exit statuses 
 device is put in by name, so that the kiosk's insides may change without this file. Speaks JSON, one object a line:
 
     {"present": "<badge text>"}  ->  {"state": "welcome", "key": "welcome", "ms": 12.3}  when the screen shows it
-    {"state": true}              ->  {"up": ..., "queue": ..., "accounts": {room: {...}}, "incarnation": ...}
+    {"state": true}              ->  {"up": ..., "queue": ..., "accounts": {room: {...}}, "incarnation": ..., ...}
     {"quit": true}               ->  ends in order; so does the end of the input
 
 A badge is held up until there is an answer: "one moment" is followed as the gate follows it. The same badge is taken
@@ -23,8 +23,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -136,17 +138,19 @@ class Turnstile:
     def _state(self) -> dict[str, Any]:
         standing = self.made["Standing"]
         accounts = {room: asdict(standing.account(room)) for room in standing.rooms_held}
-        incarnation = self.made["Disk"].incarnation
+        incarnation = self.made["begin_store"].incarnation
         line = {"up": self._status.link_up, "queue": self._status.queue, "trouble": self._status.trouble}
-        return line | {"ready": standing.site is not None, "accounts": accounts, "incarnation": incarnation}
+        holds = {room: msgspec.structs.asdict(standing.hold(room)) for room in standing.rooms_held}
+        line |= {"ready": standing.site is not None, "accounts": accounts, "incarnation": incarnation}
+        return line | {"holds": holds, "time": self.made["clock"].now() is not None}
 
     def _say(self, answer: dict[str, Any]) -> None:
         self._said.write(json.dumps(answer) + "\n")
         self._said.flush()
 
 
-def take_over(turnstile: Turnstile, machine: str | None) -> None:
-    """Puts the turnstile in the devices' places, and remembers what the command builds."""
+def take_over(turnstile: Turnstile, boot: str) -> None:
+    """Puts the turnstile in the devices' places, and remembers what the command builds. ``boot``: see ``main``."""
 
     def put(name: str, part: object) -> None:
         getattr(command, name)  # one that has moved is a failure here, not a camera that opens
@@ -164,11 +168,15 @@ def take_over(turnstile: Turnstile, machine: str | None) -> None:
     put("lasting", turnstile.frames)
     put("ZbarReader", lambda *_: turnstile)
     put("Screen", lambda *_: turnstile)
-    remember("Disk")
+    remember("begin_store")
     remember("Standing")
-    if machine is not None:  # another computer is, to the kiosk, another boot
-        clock = command.Clock
-        put("Clock", lambda boot, *rest: clock(f"{machine}-{boot}", *rest))
+    clock = command.Clock
+
+    def named(of_this_computer: str, *rest: Any) -> Any:
+        turnstile.made["clock"] = clock(f"{boot}{of_this_computer}"[:36], *rest)
+        return turnstile.made["clock"]
+
+    put("Clock", named)
 
 
 def main() -> None:
@@ -176,14 +184,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="a real kiosk behind a pipe")
     parser.add_argument("--data", required=True, help="the folder of this kiosk's store")
     parser.add_argument("--enrolment", required=True, help="the file that the server made for this kiosk")
-    parser.add_argument("--machine", help="the name of another computer than this one")
+    parser.add_argument("--machine", default="", help="the name of the computer, if another than this one")
+    parser.add_argument("--boot", default="", help="what its boots are called, if it is another or was booted anew")
     given = parser.parse_args()
     said = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed is not an answer
     turnstile = Turnstile(said)
-    take_over(turnstile, given.machine)
+    take_over(turnstile, given.boot)
     turnstile.listen(sys.stdin)
-    command.main(["--data", given.data, "--enrolment", given.enrolment, "--screen", "127.0.0.1:0"])
+    settings = Path(f"{given.data}.toml")
+    settings.write_text(f'data = "{given.data}"\nmachine = "{given.machine}"\nscreen = "127.0.0.1:0"\n')
+    command.main(["--config", str(settings), "--enrolment", given.enrolment])
 
 
 if __name__ == "__main__":
