@@ -618,7 +618,7 @@ class TestAfterwards:
         said = " ".join(unescape(re.sub(r"<[^>]*>", " ", client.get("/log").text)).split())
         assert "Let in by a steward technical by Person 5 over the limit Person 1" in said
         assert "Entry annulled by Person 5 Person 1" in said
-        assert "Exit ×2 by Person 5 counted without a badge No badge" in said
+        assert "2 by Person 5 counted without a badge No badge" in said
         only = client.get("/log?verdict=forced").text
         assert only.count('data-kind="forced"') == 1
         assert 'data-kind="exit"' not in only

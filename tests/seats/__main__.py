@@ -28,9 +28,7 @@ def _batch(first: int, mode: str, steps: int, *, calm: bool) -> list[str]:
 @click.option("--seed", type=int, help="play this history alone, and print it")
 @click.option("--mode", type=click.Choice([mode.value for mode in MODES]), default=Exits.TRUSTED.value)
 @click.option("--cards", is_flag=True, help="with --seed: a history in which cards are copied")
-def main(  # noqa: PLR0913 - the options of a command
-    histories: int, steps: int, first: int, processes: int, seed: int | None, mode: str, *, cards: bool
-) -> None:
+def main(histories: int, steps: int, first: int, processes: int, seed: int | None, mode: str, *, cards: bool) -> None:
     """Looks for a history in which a room is over-filled or a passage lost."""
     if seed is not None:
         _show(seed, Exits(mode), steps, calm=not cards)

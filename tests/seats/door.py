@@ -123,6 +123,9 @@ class Door:
             card.accounts[room] = after
             if reply.era == after.era:
                 card.holds[room] = card.holds.get(room, Hold()).after(hold, len(card.journal))
+        for room, total in reply.recalls:
+            if reply.era == card.accounts[room].era:
+                card.accounts[room] = seats.give_back(card.accounts[room], total - card.accounts[room].returned)
         if reply.era > card.era or (reply.era == card.era and reply.have > card.acknowledged):
             card.acknowledged, card.era = reply.have, reply.era
 

@@ -220,8 +220,7 @@ def _returns_unfrozen(mine: Held, said: Account, hold: int = 0) -> Held:
 
 def _pairs_annulled(_stay: Any, _at: int, matched: stays.Matched) -> Any:
     """In a matched room an annulment brings its seat back even if an exit has."""
-    change = stays.Close(_stay, _at, stays.How.ANNULLED, matched(_stay.room)) if _stay is not None else None
-    return change
+    return stays.Close(_stay, _at, stays.How.ANNULLED, matched(_stay.room)) if _stay is not None else None
 
 
 MUTANTS: Mapping[str, Mutant] = {

@@ -47,13 +47,14 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server answers: of each room (room, granted, hold)."""
+    """What the server answers: of each room (room, granted, hold); and of some (room, seats returned in total)."""
 
     device: str
     store: int
     era: int
     have: int
     grants: tuple[tuple[str, int, int], ...]
+    recalls: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from admission import record
 from admission.errors import ConfigError
 from admission.record import Record
-from server import badges, steward_desk, stewards
+from server import badges, stewards
 from server.__main__ import main
 from server.badges import Selection
 from server.imports import run as run_import
@@ -118,7 +118,6 @@ def test_the_command_reads_the_code_from_standard_input_and_takes_it_away_again(
     migrate(url)
     with transaction(url) as connection:
         make_world(connection, utc_now(), people=3)
-    main.add_command(steward_desk.command(os.urandom))
     told = CliRunner().invoke(main, ["--data", str(tmp_path), "set-code", "P1", "--code-stdin"], input=f"{CODE}\n")
     assert told.exit_code == 0, told.output
     assert CODE not in told.output
