@@ -63,22 +63,18 @@ class JournalUnread(Exception):
 def merge(mine: Held, said: Account, hold: int = 0) -> Held:
     """S1, first half: the larger of every counter, G too, always. The era stays the server's.
 
-    Of an account that is not live only V moves, for that is evidence, and G, which only ever makes less free: a
-    restored server may have to learn it. The other counters are frozen.
+    A fenced account returns nothing, so its R stands still; what it has spent goes on being heard, for a later vouch
+    must not bring that back. Of a retired one only V moves, for that is evidence, and G, which only ever makes less
+    free: a restored server may have to learn it.
     """
     ours = mine.account
-    forced = max(ours.forced, said.forced)
-    if mine.state is not State.LIVE:
-        return replace(mine, account=replace(ours, granted=max(ours.granted, said.granted), forced=forced))
-    merged = Account(
-        ours.era,
-        max(ours.granted, said.granted),
-        max(ours.returned, said.returned),
-        max(ours.entries, said.entries),
-        max(ours.exits, said.exits),
-        forced,
-    )
-    return Held(merged, mine.state, max(mine.hold, hold))
+    heard = replace(ours, granted=max(ours.granted, said.granted), forced=max(ours.forced, said.forced))
+    if mine.state is State.RETIRED:
+        return replace(mine, account=heard)
+    spent = replace(heard, entries=max(ours.entries, said.entries), exits=max(ours.exits, said.exits))
+    if mine.state is State.FENCED:
+        return replace(mine, account=spent)
+    return Held(replace(spent, returned=max(ours.returned, said.returned)), mine.state, max(mine.hold, hold))
 
 
 def is_absurd(said: Account, exits: Exits) -> bool:

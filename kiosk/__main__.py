@@ -38,15 +38,18 @@ from kiosk.courier import Courier
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch
 from kiosk.doorkeeper import Doorkeeper
-from kiosk.face import Face, Place, courier_view
+from kiosk.face import Face, Place, corner, courier_view
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
+from kiosk.padlock import Padlock
 from kiosk.pairing import Booth, Candidate, converse
 from kiosk.postbox import Postbox
 from kiosk.reader import Reader, ZbarReader
 from kiosk.readout import Wanted, begin_store, read_out
 from kiosk.standing import Standing
+from kiosk.steward import Corner
+from kiosk.stewarding import Stewarding
 from kiosk.uplink import Uplink
 from kiosk.watchdog import Watchdog
 
@@ -152,6 +155,7 @@ class Kiosk:
     uplink: Uplink
     gate: Gate
     courier: Courier
+    corner: Corner
 
 
 def build(
@@ -166,8 +170,10 @@ def build(
     dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals, machine)
     uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, on_rolled_back)
     courier = Courier(dispatch, journal, standing, on_rolled_back)
-    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face, courier))
-    return Kiosk(disk, standing, uplink, gate, courier)
+    stewarding, padlock = Stewarding(disk, journal, standing, clock), Padlock(disk, standing, clock)
+    steward = Corner(stewarding, padlock, standing, clock, uplink)
+    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face, courier, steward))
+    return Kiosk(disk, standing, uplink, gate, courier, steward)
 
 
 def run(settings: Config) -> int:
@@ -197,7 +203,7 @@ class _Station:
         self._kiosk: Kiosk | None = None
         enrolment = find_enrolment(self._path)
         self.stop = _Stop()
-        self.screen = Screen(self._place, [courier_view.blueprint(self._slips)])
+        self.screen = Screen(self._place, [courier_view.blueprint(self._slips), corner.blueprint(self._corner)])
         if enrolment is None:
             check_place(self._path)
         else:
@@ -240,6 +246,9 @@ class _Station:
 
     def _build(self, enrolment: Enrolment) -> Kiosk:
         return build(self._settings, enrolment, self._reader, self.screen, lambda: self.stop.now(ROLLED_BACK))
+
+    def _corner(self) -> Corner | None:
+        return self._kiosk.corner if self._kiosk is not None else None
 
     def _slips(self) -> list[str]:
         return self._kiosk.courier.slips() if self._kiosk is not None else []

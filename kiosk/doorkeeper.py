@@ -60,7 +60,7 @@ class Doorkeeper:
             if isinstance(verdict, Refused):
                 return Decision(verdict)
             try:
-                seq = self._write(badge, site, verdict)
+                seq = self._write(badge, site, verdict, word)
             except DiskError as error:
                 if isinstance(verdict, LetOut):  # everybody gets out, even uncounted
                     return Decision(verdict, 0, str(error))
@@ -156,13 +156,13 @@ class Doorkeeper:
         held = self._standing.hold(site.room.id).held
         return Seats(self._standing.account(site.room.id).balance, full, held)
 
-    def _write(self, badge: Badge, site: Site, verdict: Admitted | LetOut) -> int:
+    def _write(self, badge: Badge, site: Site, verdict: Admitted | LetOut, word: Whereabouts | None) -> int:
         kind = Kind.ENTRY if isinstance(verdict, Admitted) else Kind.EXIT
         room = site.room.id
         before = after = self._standing.account(room)
         if kind is Kind.ENTRY:
             after = seats.spend(before) if site.room.limit is not None else before
-        elif self._credits_exit(badge, site):
+        elif self._credits_exit(badge, site, word):
             after = seats.let_out(before, site.room.exits)
         session = verdict.session.id if verdict.session is not None else ""
         passage = self._passage(kind, badge.id, site, session, flags=tuple(sorted(verdict.flags)))
@@ -173,11 +173,23 @@ class Doorkeeper:
             self._arrived.append(self._clock.ms())
         return seq
 
-    def _credits_exit(self, badge: Badge, site: Site) -> bool:
-        """K2: only a trusted exit brings a seat back here, and only once per stay as far as this kiosk knows."""
+    def _credits_exit(self, badge: Badge, site: Site, word: Whereabouts | None) -> bool:
+        """K2: only a trusted exit brings a seat back here, and only once per stay as far as this kiosk knows.
+
+        After an exit here the person is known to be inside again if the server, which has that exit, says so: by its
+        word, or by its last picture.
+        """
+        if site.room.limit is None or site.room.exits is not Exits.TRUSTED:
+            return False
         visit = self.last_visit(badge, site)
-        trusted = site.room.limit is not None and site.room.exits is Exits.TRUSTED
-        return trusted and (visit is None or visit.kind is not Kind.EXIT)
+        if visit is None or visit.kind is not Kind.EXIT:
+            return True
+        if visit.seq > self._journal.acknowledged:
+            return False
+        if word is not None:
+            return word.inside
+        holder = self._standing.badges_of_holder(badge.serial)
+        return self._standing.pictured(holder, site.room.id, since=visit.seq) is True
 
     def _append_refusal(self, badge: int, site: Site, why: Why, session: str, count: int) -> None:
         with self._disk.held:

@@ -13,7 +13,7 @@ from admission import ledger
 from admission.errors import ConfigError
 from admission.ledger import Held, JournalUnread, State
 from admission.seats import Account
-from server.store.schema import account, device, event, incarnation
+from server.store.schema import account, device, event, incarnation, incident, quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ def vouch(connection: Connection, name: str) -> int:
     """S4: a supervisor has the kiosk off and in hand, and its journals have been read to the end. Returns the seats
     that come back. Raises ConfigError if a journal has not been read, or the kiosk has not signed that it ends."""
     _check(connection, name)
+    _check_no_fork(connection, name)
     stores = connection.execute(select(incarnation).where(incarnation.c.device == name)).mappings().all()
     back = 0
     for store in stores:
@@ -94,6 +95,14 @@ def held_of(row: RowMapping) -> Held:
     """The account in a row of its table."""
     names = ("era", "granted", "returned", "entries", "exits", "forced")
     return Held(Account(*(row[name] for name in names)), State(row["state"]), row["hold"])
+
+
+def _check_no_fork(connection: Connection, name: str) -> None:
+    """Of a store that two cards ran, no journal tells what both have spent."""
+    forked = select(quarantine.c.id).where(quarantine.c.device == name, quarantine.c.why.startswith("fork"))
+    heads = select(incident.c.id).where(incident.c.device == name, incident.c.kind == "hash_fork")
+    if connection.execute(forked.limit(1)).first() or connection.execute(heads.limit(1)).first():
+        raise ConfigError(f"two cards ran {name}: no journal tells what both spent; have heads counted instead")
 
 
 def _check(connection: Connection, name: str) -> None:

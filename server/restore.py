@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from admission.ledger import State
 from server import incidents
 from server.incidents import Place
-from server.store.schema import account, book, device, event
+from server.store.schema import account, book, device, event, room
 
 
 def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, object]) -> int:
@@ -73,10 +73,16 @@ def try_open(connection: Connection, room: str, era: int) -> bool:
 def closed_rooms(connection: Connection) -> Sequence[str]:
     """The rooms that a supervisor has yet to confirm since the last restore."""
     era = select(event.c.era).scalar_subquery()
-    return list(connection.execute(select(book.c.room).where(book.c.vowed_era < era).order_by(book.c.room)).scalars())
+    query = select(book.c.room).where(book.c.vowed_era < era, _counted()).order_by(book.c.room)
+    return list(connection.execute(query).scalars())
 
 
 def is_recovering(connection: Connection) -> bool:
     """Whether any room grants nothing because of a restore."""
     era = select(event.c.era).scalar_subquery()
-    return bool(connection.execute(select(func.count()).where(book.c.open_era < era)).scalar_one())
+    return bool(connection.execute(select(func.count()).where(book.c.open_era < era, _counted())).scalar_one())
+
+
+def _counted() -> ColumnElement[bool]:
+    """A room without a limit has no seats to be granted: there is nothing to confirm."""
+    return select(room.c.id).where(room.c.id == book.c.room, room.c.limit.is_not(None)).exists()

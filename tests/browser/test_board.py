@@ -154,14 +154,26 @@ def second(venue: Venue) -> PaperKiosk:
 
 
 @pytest.fixture
-def silent(venue: Venue, kiosk: PaperKiosk, second: PaperKiosk, coming: list[str]) -> PaperKiosk:
-    """The second kiosk, which has let one in and is silent since, while the first is heard."""
+def all_heard(venue: Venue, kiosk: PaperKiosk, second: PaperKiosk, coming: list[str]) -> None:
+    """Both kiosks of the hall have seats and are heard; the second has let one in."""
     for _ in range(2):
         venue.hear(second)
     venue.admit(second, coming.pop(0))
     last_heard(venue, -60)
+
+
+@pytest.fixture
+def silent(venue: Venue, all_heard: None) -> None:
+    """The second kiosk has been silent since."""
     last_heard(venue, 12, schema.device.c.id == "k-hall-b")
-    return second
+
+
+def settled(page: Page) -> Page:
+    """The page after a beat: the server has looked since it was opened, and will tell it of every change."""
+    at = page.locator("[data-at]")
+    expect(page.locator("[data-board]")).to_have_attribute("data-news", "live")
+    expect(at).not_to_have_text(at.inner_text())
+    return page
 
 
 def held_by(venue: Venue, name: str) -> int:
@@ -173,11 +185,13 @@ def held_by(venue: Venue, name: str) -> int:
 
 
 def test_what_a_silent_kiosk_may_have_let_in_makes_a_range_and_it_is_said_what_to_do(
-    venue: Venue, window: Window, silent: PaperKiosk
+    venue: Venue, window: Window, all_heard: None
 ) -> None:
-    page = window.sign_in(venue, "supervisor", "/board", SIZES["tablet"])
+    page = settled(window.sign_in(venue, "supervisor", "/board", SIZES["tablet"]))
     hall, seats = page.locator('[data-room="hall"]'), held_by(venue, "k-hall-b")
     assert seats > 0
+    expect(hall.locator("[data-range-to]")).to_be_hidden()
+    last_heard(venue, 12, schema.device.c.id == "k-hall-b")
     expect(hall.locator("[data-range-to]")).to_be_visible()
     expect(hall.locator("[data-possible]")).to_have_text(str(inside(page) + seats))
     expect(hall.locator("[data-doubt]")).to_contain_text(f"{seats} more may be inside")
@@ -192,17 +206,13 @@ def test_what_a_silent_kiosk_may_have_let_in_makes_a_range_and_it_is_said_what_t
     viewer = live(window, venue)
     expect(viewer.locator('[data-kiosk="k-hall-b"] [data-todo]')).to_contain_text("use the courier")
     assert viewer.locator("[data-todo] a").count() == 0
-    venue.hear(silent)
     last_heard(venue, -60)
     expect(hall.locator("[data-range-to]")).to_be_hidden()
     expect(one.locator("[data-todo]")).to_be_hidden()
 
 
-def test_a_room_over_its_limit_is_said_aloud_and_is_the_loudest(
-    venue: Venue, window: Window, kiosk: PaperKiosk
-) -> None:
-    last_heard(venue, -60)
-    page, wall = live(window, venue), live(window, venue, "desktop", "/board?wall")
+def test_a_room_over_its_limit_is_said_aloud_and_is_the_loudest(venue: Venue, window: Window, all_heard: None) -> None:
+    page, wall = live(window, venue), settled(live(window, venue, "desktop", "/board?wall"))
     expect(page.locator('[data-room="hall"] [data-range-to]')).to_be_hidden()
     change(venue, schema.book, schema.book.c.room == "hall", forced=101 - inside(page))
     for one in (page, wall):
@@ -216,7 +226,7 @@ def test_a_room_over_its_limit_is_said_aloud_and_is_the_loudest(
 
 
 def test_a_hold_and_a_restore_are_said_in_the_room(venue: Venue, window: Window, kiosk: PaperKiosk) -> None:
-    page = live(window, venue)
+    page = settled(live(window, venue))
     hall = page.locator('[data-room="hall"]')
     expect(hall.locator("[data-hold]")).to_be_hidden()
     change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1)
@@ -231,7 +241,7 @@ def test_a_hold_and_a_restore_are_said_in_the_room(venue: Venue, window: Window,
     expect(hall.locator("[data-hold]")).to_be_hidden()
 
 
-def test_the_page_says_the_same_with_and_without_its_script(venue: Venue, window: Window, silent: PaperKiosk) -> None:
+def test_the_page_says_the_same_with_and_without_its_script(venue: Venue, window: Window, silent: None) -> None:
     change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1, forced=2)
     written = window.sign_in(venue, "supervisor", "/board", SIZES["tablet"])
     expect(written.locator("[data-board]")).to_have_attribute("data-news", "live")
@@ -246,7 +256,7 @@ def test_the_page_says_the_same_with_and_without_its_script(venue: Venue, window
 
 
 @pytest.mark.parametrize("path", ["/board", "/board?wall"])
-def test_ranges_and_notices_fit_at_every_size(venue: Venue, window: Window, silent: PaperKiosk, path: str) -> None:
+def test_ranges_and_notices_fit_at_every_size(venue: Venue, window: Window, silent: None, path: str) -> None:
     change(venue, schema.book, schema.book.c.room == "hall", held=True, hold=schema.book.c.hold + 1, forced=1234)
     page = live(window, venue, "desktop", path)
     expect(page.locator('[data-room="hall"] [data-hold]')).to_be_visible()

@@ -90,7 +90,6 @@ def test_the_unspent_seats_of_a_closed_journal_come_back(stopped: Kiosk, sqlite_
     assert sqlite_store.write(lambda c: fencing.vouch(c, "k-hall-a")) == balance
 
 
-@pytest.mark.xfail(reason="admission.ledger.merge freezes the entries of a fenced account, which vouch then returns")
 def test_a_kiosk_that_was_fenced_first_brings_back_no_seat_that_it_has_spent(
     stopped: Kiosk, sqlite_store: Either
 ) -> None:

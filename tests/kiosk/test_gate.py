@@ -352,3 +352,22 @@ def test_a_badge_held_still_before_a_slow_camera_is_one_presentation(door: Doors
         kiosk.ms += 700
         kiosk.gate.step(kiosk.frame)
     assert [shown.key for shown in kiosk.face.shown if shown.state in ("welcome", "counted", "refused")] == ["welcome"]
+
+
+def test_whoever_leaves_a_second_time_by_the_same_exit_brings_a_seat_back_again(door: Doors) -> None:
+    first, way_out = door("hall-a"), door("hall-out")
+    for round_trip in (1, 2):
+        assert first.show("p1", later_ms=60_000) == "welcome"
+        assert way_out.show("p1", later_ms=60_000) == "goodbye"
+        assert way_out.standing.account("hall").exits == round_trip
+    assert way_out.show("p1", later_ms=60_000) == "goodbye"
+    assert way_out.standing.account("hall").exits == 2, "nobody was inside"
+
+
+def test_an_exit_that_the_server_has_not_heard_of_yet_is_not_credited_twice(door: Doors) -> None:
+    first, way_out = door("hall-a"), door("hall-out")
+    first.show("p1")
+    way_out.line.cut = True
+    way_out.show("p1", later_ms=60_000)
+    way_out.show("p1", later_ms=60_000)
+    assert way_out.standing.account("hall").exits == 1

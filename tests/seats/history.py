@@ -21,7 +21,7 @@ from tests.seats.office import Letter, Office, Reply, Room
 Body = tuple[int, int]
 """A badge, and which of the people who share it."""
 MODES = (Exits.TRUSTED, Exits.MATCHED, Exits.NONE)
-PEOPLE, FEW = 14, 4
+PEOPLE, FEW = 14, 6
 
 
 class Overfull(AssertionError):
@@ -105,7 +105,7 @@ class History:
         names = ["hall", "club"] if "rooms" in self.focus else ["hall", *self.dice.sample(["salon", "club"], more)]
         rooms = {}
         for name in names:
-            capacity = self.dice.choice((1, 2, 3) if self.focus else (1, 2, 2, 3, 3, 4, 6))
+            capacity = self.dice.choice((1, 2, 2) if self.focus else (1, 2, 2, 3, 3, 4, 6))
             rooms[name] = Room(self.mode, frozenset(layout[name]), RoomBook(capacity))
             self.inside[name] = set()
             self.bounds[name] = Bound(capacity)

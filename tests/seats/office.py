@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from admission import ledger, stays
-from admission.ledger import Held, RoomBook, State
+from admission.ledger import Held, JournalUnread, RoomBook, State
 from admission.seats import Account
 from admission.stays import Change, Close, Complete, Open, Stay, Step
 from admission.venue import Exits
@@ -66,6 +66,7 @@ class Chain:
     said: int = 0
     fenced: bool = False
     closed: bool = False
+    forked: bool = False
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ class Office:
             dict(self.devices),
             self.era,
             {
-                key: Chain(list(one.facts), list(one.heads), one.said, one.fenced, one.closed)
+                key: Chain(list(one.facts), list(one.heads), one.said, one.fenced, one.closed, one.forked)
                 for key, one in self.chains.items()
             },
             dict(self.accounts),
@@ -136,6 +137,7 @@ class Office:
         for seq, fact in enumerate(letter.facts, letter.first):
             if seq <= len(chain.facts):
                 if chain.facts[seq - 1] != fact:
+                    chain.forked = True
                     self.fence_store(letter.device, letter.store, chain)
                 continue
             if seq > len(chain.facts) + 1:
@@ -144,6 +146,7 @@ class Office:
             chain.heads.append(hash((chain.heads[-1], fact)))
             self.follow(letter.device, letter.store, seq, fact)
         if letter.head_seq == len(chain.facts) and letter.head != chain.heads[-1]:
+            chain.forked = True
             self.fence_store(letter.device, letter.store, chain)
 
     def merge(self, letter: Letter, room: str, said: Account, hold: int) -> Account | None:
@@ -231,6 +234,8 @@ class Office:
     def vouch(self, device: str) -> None:
         """S4. Raises JournalUnread."""
         after = {}
+        if any(chain.forked for (name, _), chain in self.chains.items() if name == device):
+            raise JournalUnread("two cards")
         for key, held in self.accounts.items():
             if key[0] == device and held.state is not State.RETIRED:
                 chain = self.chains[key[:2]]

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -25,7 +26,7 @@ from sqlalchemy.engine import make_url
 from admission import wire
 from admission.wire import Enrolment
 from tests.together.conftest import Site, free_port, wait_for
-from tests.together.proxy import Link
+from tests.together.proxy import Cut, Link
 
 ENDS_S = 20
 
@@ -51,14 +52,16 @@ GONE = Outcome("gone", "gone", 0.0)
 class Kiosk:
     """One kiosk process, its folder and its link. ``greens``: the badges that it was seen to admit, in order.
 
-    ``machine`` names the computer that it runs on; ``booted_s``: it was booted so much earlier than this one, or later.
+    ``machine`` names the computer that it runs on; ``booted_s``: that was booted so many seconds before the process
+    begins, and has no clock (None: as this one was).
     """
 
     name: str
     folder: Path
     link: Link
     machine: str = ""
-    booted_s: int = 0
+    booted_s: int | None = None
+    boots: int = 0
     greens: list[str] = field(default_factory=list)
     running: subprocess.Popen[str] | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -72,17 +75,24 @@ class Kiosk:
         """Starts the process on what its folder holds."""
         words = ["-m", "tests.together.turnstile", "--data", str(self.folder)]
         words += ["--enrolment", str(self.folder / "enrolment.json")]
-        words += ["--machine", self.machine or self.name, "--boot", self._boot]
-        within = ["unshare", "--time", "--boottime", str(self.booted_s)] if self.booted_s else []
+        words += ["--machine", self.machine or self.name, "--boot", f"{self.machine or self.name}-{self.boots}-"]
         with self.log.open("ab") as log:
             pipe = subprocess.PIPE
-            program = [*within, sys.executable, *words]
+            program = [*self._another_boot(), sys.executable, *words]
             self.running = subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=log, text=True)
 
-    @property
-    def _boot(self) -> str:
-        """Another computer is, to the kiosk, another boot."""
-        return f"{self.machine or self.name}-{self.booted_s or ''}"
+    def _another_boot(self) -> list[str]:
+        """What makes a process believe that its computer was booted at another time."""
+        if self.booted_s is None:
+            return []
+        later = self.booted_s - int(time.clock_gettime(time.CLOCK_BOOTTIME))
+        return ["unshare", "--time", "--boottime", str(later)]
+
+    def reboot(self, seconds_ago: int) -> None:
+        """The plug is pulled, and the computer booted anew: its clock says nothing of before."""
+        self.kill()
+        self.booted_s, self.boots = seconds_ago, self.boots + 1
+        self.start()
 
     def present(self, token: str) -> Outcome:
         """Holds the badge up until the screen has an answer."""
@@ -223,10 +233,12 @@ class Fleet:
         shutil.copytree(copy, self[name].folder)
         self[name].start()
 
-    def clone(self, name: str, copy: str) -> Kiosk:
-        """The card is copied and the copy started in another computer, beside the first."""
+    def clone(self, name: str, copy: str, how: Cut | None = None) -> Kiosk:
+        """The card is copied and the copy started in another computer, beside the first; behind a link that is cut, if
+        ``how`` says so."""
         second = self._add(copy, self.copy_card(name), self.site.world.enrolments[name])
-        second.machine = copy
+        if how is not None:
+            second.link.cut(how)
         second.start()
         return second
 

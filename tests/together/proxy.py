@@ -145,8 +145,8 @@ class Link:
             finally:
                 self._ends.discard(back)
                 back.transport.abort()
-        except OSError:
-            pass  # either side went away, or was never there
+        except (OSError, asyncio.CancelledError):
+            pass  # either side went away, or was never there; or this link ends
         finally:
             self._ends.discard(writer)
             writer.transport.abort()

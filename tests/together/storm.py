@@ -23,7 +23,8 @@ from tests.together.busy import ROOM, Arena
 from tests.together.fleet import Fleet, Kiosk, Outcome, audit, wait_until
 from tests.together.proxy import Cut
 
-WALK_S = 0.05
+STAYS_S = 2.0
+"""Nobody goes straight out again: which of two passages was the first could not be proven then."""
 HEALS_S = 60
 """A kiosk that was cut off for long tries again after at most half a minute."""
 
@@ -74,7 +75,7 @@ class Crowd:
     was killed before it answered: whether their passage was written, nobody outside can know."""
 
     outside: deque[str]
-    inside: list[str] = field(default_factory=list)
+    inside: list[tuple[float, str]] = field(default_factory=list)
     greens: Counter[str] = field(default_factory=Counter)
     goodbyes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -92,7 +93,7 @@ class Crowd:
         with self._turn:
             if outcome.green:
                 self.greens[token] += 1
-                self.inside.append(token)
+                self.inside.append((time.monotonic(), token))
                 self.most = max(self.most, len(self.inside))
                 return
             self.refused[outcome.key] += 1
@@ -102,9 +103,10 @@ class Crowd:
                 self.outside.append(token)
 
     def goes(self, dice: Random) -> str | None:
-        """Somebody inside goes to the exit: from now on there is one body less."""
+        """Somebody who has been inside for a while goes to the exit: from now on there is one body less."""
         with self._turn:
-            return self.inside.pop(dice.randrange(len(self.inside))) if self.inside else None
+            may = sum(since < time.monotonic() - STAYS_S for since, _ in self.inside)  # in order of time
+            return self.inside.pop(dice.randrange(may))[1] if may else None
 
     def gone(self, token: str) -> None:
         """Somebody was shown out."""
@@ -159,8 +161,9 @@ class Storm:
             stays = outcome.key == "gone" and dice.random() < 0.7  # the others go home, with or without a passage
             self.crowd.answered(token, outcome, stays=stays)
             if stays:
-                self._over.wait(dice.uniform(0, 1))
-                self.crowd.answered(token, self._ask(gate, token), stays=False)
+                outcome = self._ask(gate, token)
+                self.crowd.answered(token, outcome, stays=False)
+            self._over.wait(0 if outcome.green else dice.uniform(0, 0.3))
 
     def _leave(self, gate: str, dice: Random) -> None:
         while not self._over.wait(dice.expovariate(6)):
@@ -210,7 +213,7 @@ class Storm:
                 server.end_alone(signal.SIGKILL)  # its worker goes on for a moment, beside the next server
             else:
                 server.end(signal.SIGKILL)
-            return self.fleet.site.start_server
+            return server.start
         kiosk = self.fleet[strike.gate]
         if strike.blow is Blow.KILL:
             return self._kill(kiosk)
@@ -258,11 +261,12 @@ def assert_nothing_lost(storm: Storm) -> None:
         seen = crowd.greens[token]
         unseen = entries[serial] == 1 and seen == 0 and token in crowd.unsure
         assert entries[serial] == seen or unseen, f"{seen} greens, {entries[serial]} entries of serial {serial}"
-        assert exits[serial] == crowd.goodbyes[token]
+        assert exits[serial] == crowd.goodbyes[token], f"{crowd.goodbyes[token]} goodbyes, {exits[serial]} exits"
     for _, rows in groupby(sorted(log, key=_STORE), key=itemgetter("device", "incarnation")):
         numbers = [row["seq"] for row in rows]
         assert numbers == list(range(1, len(numbers) + 1))
-    assert site.inside().get(ROOM, 0) == entries.total() - exits.total()
+    unpaired = sum(row["verdict"] == "exit_unmatched" for row in log)  # too soon after the entry to be sure
+    assert site.inside().get(ROOM, 0) == entries.total() - exits.total() + unpaired
     status, report = audit(site)
     assert status == 0, report
     assert "Nothing wrong" in report.splitlines()[-1]

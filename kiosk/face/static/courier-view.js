@@ -19,7 +19,7 @@ let modules = 0;
 let closing;
 let waiting;
 
-export async function openCourier() {
+async function openCourier() {
   const mine = ++run;
   code.replaceChildren();
   progress.textContent = "";
@@ -42,7 +42,7 @@ export async function openCourier() {
   }
 }
 
-export function closeCourier() {
+function closeCourier() {
   run += 1;
   clearTimeout(closing);
   view.hidden = true;
@@ -98,7 +98,8 @@ function watchFace() {
 
 new MutationObserver(watchLink).observe(footer, { attributeFilter: ["data-link"] });
 new MutationObserver(watchFace).observe(face, { attributeFilter: ["data-state"] });
-way.addEventListener("click", openCourier);
+// Any button of the page may lead here, whether the link is up or not.
+addEventListener("click", (event) => event.target.closest("[data-courier]") && openCourier());
 end.addEventListener("click", closeCourier);
 addEventListener("keydown", (event) => event.key === "Escape" && !view.hidden && closeCourier());
 addEventListener("resize", fit);

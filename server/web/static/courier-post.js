@@ -89,7 +89,7 @@ export class Post {
     const frames = Object.values(letter.frames);
     let answer = await this.#put(frames);
     if (answer.status === 400 || answer.status === 403) {
-      if (!(await this.#ask())) return this.#mark("out", await said(answer));
+      if (!(await this.#ask())) return this.#mark("out");
       if (answer.status === 400) answer = await this.#put(frames); // perhaps it was the token, which is fresh now
     }
     if (answer.type === "opaqueredirect" || answer.status === 401) return this.#mark("out", await said(answer));
