@@ -24,6 +24,7 @@ DEVICE_HEADER = "Threshold-Device"
 SIGNATURE_HEADER = "Threshold-Signature"
 MAX_BODY = 1_000_000
 MAX_PASSAGES = 500
+MAX_SMALL = 2**30
 UP = b"threshold-exchange-1\0"
 DOWN = b"threshold-answer-1\0"
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -239,6 +240,9 @@ def validate(exchange: Exchange) -> None:
         raise BadMessage(f"{len(exchange.passages)} passages in one message; at most {MAX_PASSAGES} are read")
     if any(not 0 <= number < 2**53 for number in _numbers(exchange)):
         raise BadMessage("a number below zero or beyond 2^53")
+    small = [exchange.era, *(n for report in exchange.reports for n in (report.era, report.hold, report.arrivals))]
+    if max(small) > MAX_SMALL:
+        raise BadMessage(f"an era, a hold or a number of arrivals beyond {MAX_SMALL}")
     rooms = [report.room for report in exchange.reports]
     if len(set(rooms)) < len(rooms):
         raise BadMessage("two reports on one room")

@@ -81,6 +81,7 @@ def test_a_message_comes_back_as_it_was() -> None:
         (wire.encode(LETTER)[:-1] + b',"new_field":1}', "new_field"),
         (b'{"v":2,"hello":"from the future"}', "version 2.*update"),
         (wire.encode(msgspec.structs.replace(LETTER, incarnation=-1)), "below zero"),
+        (wire.encode(msgspec.structs.replace(LETTER, era=2**31)), "an era"),
         (wire.encode(msgspec.structs.replace(LETTER, passages=(b"x",) * 501)), "501 passages"),
         (b" " * (wire.MAX_BODY + 1), "at most"),
     ],

@@ -80,7 +80,8 @@ def test_a_cloned_card_costs_no_more_than_it_held_and_the_audit_names_both_machi
     copy = fleet.clone("g1", "g1-copy", Cut.REFUSED)
     wait_until(lambda: bool(copy.state()) and bool(door.state()), "both run")
     cloned = door.balance(ROOM)
-    assert copy.balance(ROOM) == cloned > 0
+    assert copy.balance(ROOM) == cloned
+    assert cloned > 0, (door.state(), copy.state(), fleet["g2"].state())
     drain(fleet, "g1", 3, 50)
     drain(fleet, "g1-copy", 51, 90)
     drain(fleet, "g2", 91, 150)
