@@ -23,8 +23,15 @@ from server.store.schema import passage
 REFRESH_S = 0.5
 PLAIN_S = 10.0
 MINUTE_MS = 60_000
-COLOURS = {"calm": "green", "near": "yellow", "tight": "dark_orange", "full": "bold red"}
-LINKS = {"live": "[green]up[/]", "late": "[yellow]late[/]", "silent": "[red]silent[/]", "never": "[dim]starting[/]"}
+COLOURS = {"calm": "green", "near": "yellow", "tight": "dark_orange", "full": "bold red", "over": "bold white on red"}
+LINKS = {
+    "live": "[green]up[/]",
+    "late": "[yellow]late[/]",
+    "silent": "[red]silent[/]",
+    "never": "[dim]starting[/]",
+    "fenced": "[magenta]fenced[/]",
+    "revoked": "[dim]revoked[/]",
+}
 
 
 class View:
@@ -71,26 +78,32 @@ class View:
 def _rooms(seen: dict[str, Any]) -> Table:
     table = Table("room", "inside", "of", "", "now", box=None, header_style="dim")
     for room in seen["rooms"]:
-        if room["capacity"] is None or not (room["inside"] or room["in_5"]):
+        if room["capacity"] is None or not (room["possible"] or room["in_5"]):
             continue
         colour = COLOURS[room["level"]]
         bar = f"[{colour}]{'█' * round(20 * min(1, room['share']))}[/]"
         now = room["now"]["title"] if room["now"] else ""
-        table.add_row(room["name"], f"[{colour}]{room['inside']}[/]", str(room["capacity"]), bar, now)
+        table.add_row(room["name"], f"[{colour}]{_bodies(room)}[/]", str(room["capacity"]), bar, now)
     return table
 
 
 def _kiosks(seen: dict[str, Any]) -> Table:
-    table = Table("kiosk", "gate", "link", "heard", "queue", box=None, header_style="dim")
+    table = Table("kiosk", "gate", "link", "heard", "queue", "seats", box=None, header_style="dim")
     for one in seen["kiosks"]:
         heard = "" if one["heard_s"] is None else f"{one['heard_s']} s ago"
-        table.add_row(one["name"], one["gate"], LINKS[one["state"]], heard, str(one["queue"]))
+        table.add_row(one["name"], one["gate"], LINKS[one["state"]], heard, str(one["queue"]), str(one["seats"]))
     return table
+
+
+def _bodies(room: dict[str, Any]) -> str:
+    """Confirmed, or confirmed to possible."""
+    inside, possible = room["inside"], room["possible"]
+    return str(inside) if inside == possible else f"{inside}-{possible}"
 
 
 def _line(seen: dict[str, Any]) -> str:
     rooms = ", ".join(
-        f"{r['name']} {r['inside']}/{r['capacity']}" for r in seen["rooms"] if r["capacity"] and r["inside"]
+        f"{r['name']} {_bodies(r)}/{r['capacity']}" for r in seen["rooms"] if r["capacity"] and r["possible"]
     )
     links = " ".join(f"{one['name']}:{one['state']}:{one['queue']}" for one in seen["kiosks"])
     return f"{seen['at']} {sum(seen['lately'].values())} scans/min; {rooms or 'nobody inside yet'}; {links}"

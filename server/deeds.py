@@ -20,9 +20,9 @@ from admission.stays import Close, How
 from admission.venue import Exits, Programme, Room, capacity_at
 from server import counting, event, fencing, programme, restore, stays
 from server.stays import Follows
-from server.store import passages, schema, versions
+from server.store import holders, schema, versions
+from server.store.holders import Holder
 from server.store.instants import to_ms
-from server.store.passages import Holder
 from server.users import Role
 
 Facts = dict[str, Any]
@@ -114,7 +114,7 @@ def _confirm_room(connection: Connection, facts: Facts, _now: datetime) -> str:
 
 def _forgive(connection: Connection, facts: Facts, now: datetime) -> str:
     """Closes the stays of whoever left unseen. Brings no seat back: a re-entry spends another."""
-    holder = passages.holder_of(connection, facts["badge"])
+    holder = holders.holder_of(connection, facts["badge"])
     open_stays = [stay for stay in holder.stays if stay.closed is None]
     for stay in open_stays:
         change = Close(stay, to_ms(now), How.FORGIVEN, credit=False)

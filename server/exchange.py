@@ -19,9 +19,10 @@ from server import fencing, incidents
 from server.incidents import Place
 from server.intake import Intake, keep
 from server.seating import REACH_MS, Seating
-from server.store import passages
+from server.store import holders, passages
+from server.store.holders import Holder
 from server.store.instants import to_ms
-from server.store.passages import Chain, Holder
+from server.store.passages import Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Desk:
             era=seating.era,
             verdicts=taken.verdicts,
             grants=grants,
-            holder=passages.holder_of(self._connection, asked.badge) if asked else None,
+            holder=holders.holder_of(self._connection, asked.badge) if asked else None,
             touched=frozenset(intake.touched | seating.moved),
             recalled=frozenset(seating.recalled),
         )

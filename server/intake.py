@@ -20,9 +20,10 @@ from admission.wire import Exchange
 from server import incidents, stays
 from server.incidents import Place
 from server.stays import Follows
-from server.store import passages
+from server.store import accounts, holders, passages
+from server.store.holders import Holder
 from server.store.instants import to_ms
-from server.store.passages import Chain, Holder
+from server.store.passages import Chain
 
 NOTED = "noted"
 FORCED = "forced"
@@ -96,8 +97,8 @@ class Intake:
             self._quarantine(link.have_seq, raw, str(error), "quarantine")
             return QUARANTINED
         at, uncertainty = self._place(passage, link.have_seq)
-        passages.lock_holder(self.connection, passage.badge)
-        holder = passages.holder_of(self.connection, passage.badge)
+        holders.lock_holder(self.connection, passage.badge)
+        holder = holders.holder_of(self.connection, passage.badge)
         step = Step(passage.room, at, uncertainty, self._is_settled(passage, link.have_seq))
         verdict = self._judge(passage, holder, step)
         row = passages.append(self.connection, self._values(passage, holder, step, link, raw, verdict))
@@ -177,7 +178,7 @@ class Intake:
     def _is_settled(self, passage: Passage, seq: int) -> bool:
         if passage.room not in self._settled:
             device, number = self.message.device, self.message.incarnation
-            self._settled[passage.room] = passages.settled_seq(self.connection, device, number, passage.room)
+            self._settled[passage.room] = accounts.settled_seq(self.connection, device, number, passage.room)
         return seq <= self._settled[passage.room]
 
     def _place(self, passage: Passage, seq: int) -> tuple[int, int]:
@@ -204,7 +205,7 @@ class Intake:
     def _alarm(self, verdict: str, passage: Passage, holder: Holder, row: int) -> None:
         facts: dict[str, object] = {"passage": row, "badge": passage.badge}
         if verdict == DUPLICATE:
-            facts |= passages.open_entry(self.connection, holder.id, passage.room)
+            facts |= holders.open_entry(self.connection, holder.id, passage.room)
         if verdict == FORCED:
             facts |= {"why": passage.why, "by": passage.by, "count": passage.count}
         self._raise(verdict, passage.room, passage.gate, facts)

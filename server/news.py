@@ -13,7 +13,7 @@ from admission import bitmap
 from admission.wire import BadgeNews, Listed, PresenceNews, Presenting, ProgrammeNews, Whereabouts
 from server.current import Picture
 from server.exchange import inside
-from server.store.passages import Holder
+from server.store.holders import Holder
 from server.store.schema import act, badge, device, gate, incarnation, listing, passage, session, stay
 
 PART = 6000

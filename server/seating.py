@@ -20,9 +20,10 @@ from admission.wire import Exchange, GrantTo, Report
 from server import counting, incidents, restore, sharing
 from server.incidents import Place
 from server.sharing import Reach
-from server.store import passages
+from server.store import accounts, passages
+from server.store.accounts import Holding, RoomSeats
 from server.store.instants import from_ms, to_ms
-from server.store.passages import Chain, Holding, RoomSeats
+from server.store.passages import Chain
 
 REACH_MS = 60_000
 SETTLED = timedelta(seconds=2)
@@ -76,9 +77,9 @@ class Seating:
         if room is None or capacity is None:
             return None
         whose = (message.device, message.incarnation, report.room)
-        seats = passages.seats_in(self.connection, whose, self.era, to_ms(self.now) - REACH_MS)
+        seats = accounts.seats_in(self.connection, whose, self.era, to_ms(self.now) - REACH_MS)
         if seats.capacity != capacity:
-            passages.note_capacity(self.connection, room.id, capacity, to_ms(self.now))
+            accounts.note_capacity(self.connection, room.id, capacity, to_ms(self.now))
         said = Account(self.era, report.granted, report.returned, report.entries, report.exits, report.forced)
         honest = not ledger.is_absurd(said, room.exits)
         if not honest:
@@ -119,7 +120,7 @@ class Seating:
         room, mine, others = told.room.id, told.mine, told.known.others
         book, held = told.book, told.known.held
         if held and told.known.heads is not None and mine.held.hold >= told.known.hold:
-            passages.save_account(self.connection, room, mine, new=told.before is None)
+            accounts.save_account(self.connection, room, mine, new=told.before is None)
             told = replace(told, before=mine)
             if counting.settle(self.connection, told.room, book, to_ms(self.now)):
                 return self._word(told, mine, mine.account.balance, 1)  # the next exchange finds the room as it is now
@@ -139,7 +140,7 @@ class Seating:
         free -= mine.account.granted - account.granted
         self._note_force(told, free)
         if mine != told.before:
-            passages.save_account(self.connection, room, mine, new=told.before is None)
+            accounts.save_account(self.connection, room, mine, new=told.before is None)
         if asking and mine.account.balance < 1 and mine.held.state is State.LIVE and not held:
             self.sought[room] = to_ms(self.now)
             if wanted > 0:
@@ -172,12 +173,12 @@ class Seating:
 
     def _recall(self, asker: Holding, room: str) -> None:
         """Need one: the fattest kiosk in reach gives half of its seats back, for the one where somebody stands."""
-        fattest = passages.fattest(self.connection, room, asker.device, to_ms(self.now) - REACH_MS)
+        fattest = accounts.fattest(self.connection, room, asker.device, to_ms(self.now) - REACH_MS)
         if fattest is None or fattest.recall > fattest.account.returned:
             return
         seats = sharing.recall(fattest.account.balance)
         asked = replace(fattest, recall=fattest.account.returned + seats)
-        passages.save_account(self.connection, room, asked, new=False)
+        accounts.save_account(self.connection, room, asked, new=False)
         self.recalled.add(fattest.device)
 
     def _word(self, told: Told, mine: Holding, wanted: int, free: int) -> GrantTo:
@@ -185,8 +186,8 @@ class Seating:
         others, account = told.known.others, mine.account
         elsewhere = ""
         if account.balance <= LOW and others.balance_in_reach > 0:
-            fattest = passages.fattest(self.connection, told.room.id, mine.device, to_ms(self.now) - REACH_MS)
-            elsewhere = passages.gate_of(self.connection, fattest.device) if fattest else ""
+            fattest = accounts.fattest(self.connection, told.room.id, mine.device, to_ms(self.now) - REACH_MS)
+            elsewhere = accounts.gate_of(self.connection, fattest.device) if fattest else ""
         return GrantTo(
             room=told.room.id,
             era=self.era,

@@ -14,8 +14,8 @@ from admission import stays
 from admission.passage import Kind
 from admission.stays import Change, Close, Complete, Open, Step
 from admission.venue import Exits, Programme
-from server.store import passages
-from server.store.passages import Holder
+from server.store import holders
+from server.store.holders import Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def follow(connection: Connection, kind: Kind, who: Follows, step: Step, program
 
 def annul(connection: Connection, entry: tuple[str, int, int], who: Follows, at: int, programme: Programme) -> bool:
     """Ends the stay of the entry (device, incarnation, seq); False if it is closed already, or there is none."""
-    change = stays.annul(passages.stay_of_entry(connection, *entry), at, matched_in(programme))
+    change = stays.annul(holders.stay_of_entry(connection, *entry), at, matched_in(programme))
     return change is not None and apply(connection, change, who)
 
 
@@ -66,16 +66,16 @@ def apply(connection: Connection, change: Change, who: Follows) -> bool:
         case Close(stay, at, how, credit):
             room = stay.room
             by = who.passage or None
-            done = passages.close_stay(connection, stay.id, by, at, how.value, credited=credit)
+            done = holders.close_stay(connection, stay.id, by, at, how.value, credited=credit)
         case Complete(stay, opened, earliest, credit):
             room = stay.room
             values = {"entry": who.passage, "at": opened, "earliest": earliest, "session": who.session}
-            done = passages.complete_stay(connection, stay.id, values | {"credited": credit})
+            done = holders.complete_stay(connection, stay.id, values | {"credited": credit})
         case Open(room, _, _, _, _, credit, _):
             done = True
             _write(connection, change, who)
     if done and credit:
-        passages.credit_closed(connection, room)
+        holders.credit_closed(connection, room)
     return done
 
 
@@ -95,4 +95,4 @@ def _write(connection: Connection, change: Open, who: Follows) -> None:
         "settled": change.settled,
         "credited": change.credit,
     }
-    passages.open_stay(connection, values)
+    holders.open_stay(connection, values)

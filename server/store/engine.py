@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.sql import ClauseElement
 
@@ -279,6 +279,16 @@ def execute(connection: Connection, statement: ClauseElement, values: Mapping[st
     cursor = connection.connection.cursor()
     cursor.execute(_compiled(statement, connection.dialect.name, connection.engine), values)
     return cursor
+
+
+def given(name: str) -> Any:
+    """A bind parameter of such a statement; ``named`` gives it its value."""
+    return bindparam(f"p_{name}")
+
+
+def named(values: Mapping[str, object]) -> dict[str, object]:
+    """The values of a statement's parameters, by their names."""
+    return {f"p_{name}": value for name, value in values.items()}
 
 
 def _sqlite_engine(path: Path, use: Use) -> Engine:

@@ -30,6 +30,7 @@ MAX_LISTENERS = 100
 PATIENCE = 100
 
 Board = dict[str, object]
+NOTHING: Board = {"rooms": [], "kiosks": []}
 
 
 class Boards:
@@ -42,6 +43,7 @@ class Boards:
         self._clock = clock
         self._lock = threading.Lock()
         self._listeners: list[queue.Queue[str]] = []
+        self._joined = False
         self._thread: threading.Thread | None = None
 
     def look(self) -> Board:
@@ -56,6 +58,7 @@ class Boards:
             if len(self._listeners) >= MAX_LISTENERS:
                 return None
             self._listeners.append(mine)
+            self._joined = True
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="boards", daemon=True)
                 self._thread.start()
@@ -76,9 +79,11 @@ class Boards:
 
     def _watch(self) -> None:
         seen = self._hub.counts((ROOMS,))
-        last: Board = {"rooms": [], "kiosks": []}
+        last = NOTHING
         while True:
             seen = self._hub.wait((ROOMS,), seen, BEAT_S)
+            if self._somebody_joined():  # what it saw first may have been undone since the last look
+                last = NOTHING
             try:
                 board = self.look()
             except Exception:  # the boards must not go silent for good over one bad look
@@ -89,6 +94,11 @@ class Boards:
                 self._send(event)
             last = board
             time.sleep(PAUSE_S)
+
+    def _somebody_joined(self) -> bool:
+        with self._lock:
+            joined, self._joined = self._joined, False
+            return joined
 
     def _send(self, event: str) -> None:
         with self._lock:

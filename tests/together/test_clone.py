@@ -74,14 +74,13 @@ def badges(fleet: Fleet, shown: list[str]) -> set[int]:
 def test_a_cloned_card_costs_no_more_than_it_held_and_the_audit_names_both_machines(fleet: Fleet) -> None:
     door = fleet["g1"]
     assert [door.present(token).key for token in tokens(fleet, 1, 2)] == ["welcome", "welcome"]
-    wait_until(lambda: delivered(door), "it has delivered")
+    wait_until(lambda: delivered(door) and door.balance(ROOM) >= 3, "it has delivered, and holds seats")
     assert audit(fleet.site)[0] == 0
     door.link.cut(Cut.REFUSED)
     copy = fleet.clone("g1", "g1-copy", Cut.REFUSED)
     wait_until(lambda: bool(copy.state()) and bool(door.state()), "both run")
     cloned = door.balance(ROOM)
-    assert copy.balance(ROOM) == cloned
-    assert cloned > 0, (door.state(), copy.state(), fleet["g2"].state())
+    assert copy.balance(ROOM) == cloned > 0
     drain(fleet, "g1", 3, 50)
     drain(fleet, "g1-copy", 51, 90)
     drain(fleet, "g2", 91, 150)
