@@ -48,8 +48,11 @@ class Store(Readable, Protocol):
 
     engine: Engine
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """Runs ``work`` in one transaction; returns after the commit. Raises what it raised, nothing written."""
+    def write(self, work: Callable[[Connection], T], *, patient: bool = False) -> T:
+        """Runs ``work`` in one transaction; returns after the commit. Raises what it raised, nothing written.
+
+        ``patient``: it is long, and may wait until those have written for whom somebody waits at a door.
+        """
 
     def close(self) -> None:
         """Finishes what waits and lets go of the database."""
@@ -100,9 +103,9 @@ class SqliteStore:
         self.engine = _sqlite_engine(path, Use.READER)
         self._writer = Writer(self._writing, Turn(path))
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, patient: bool = False) -> T:
         """See Store."""
-        return self._writer.run(work)
+        return self._writer.run(work, patient=patient)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -124,7 +127,7 @@ class PostgresStore:
         self.plain_url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self.engine = create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, patient: bool = False) -> T:  # noqa: ARG002 - many write at once
         """See Store. Whatever two transactions did to each other is tried again: work is a function of the rows."""
         for attempt in range(5):
             try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
@@ -38,10 +39,11 @@ class Turn(Protocol):
 class _Job(Generic[T]):
     """A piece of work, and a lock that is released once its outcome is on the disk."""
 
-    __slots__ = ("done", "error", "outcome", "work")
+    __slots__ = ("done", "error", "outcome", "patient", "work")
 
-    def __init__(self, work: Callable[[Connection], T]) -> None:
+    def __init__(self, work: Callable[[Connection], T], *, patient: bool) -> None:
         self.work = work
+        self.patient = patient
         self.outcome: T | None = None
         self.error: Exception | None = None
         self.done = threading.Lock()
@@ -55,15 +57,16 @@ class Writer:
         """``turn`` keeps other processes from writing while a group is, and remembers the number of the commit."""
         self._turn = turn
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._later: deque[_Job[Any]] = deque()
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._raw: Any = self._connection.connection.driver_connection
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._thread.start()
 
-    def run(self, work: Callable[[Connection], T]) -> T:
+    def run(self, work: Callable[[Connection], T], *, patient: bool = False) -> T:
         """What ``work`` returned, after it was committed. Raises what it raised, with nothing of it written;
-        DiskError if the commit itself failed."""
-        job = _Job(work)
+        DiskError if the commit itself failed. ``patient``: long, and nobody at a door waits for it."""
+        job = _Job(work, patient=patient)
         self._jobs.put(job)
         job.done.acquire()
         if job.error is not None:
@@ -76,31 +79,41 @@ class Writer:
         self._thread.join()
 
     def _serve(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, last = self._gather(first)
-            with self._turn:
-                self._commit(group)
-            for job in group:
-                job.done.release()
-            if last:
-                break
+        ended = False
+        while not ended or self._later:
+            group, ended = self._gather(ended)
+            self._finish(group)
+            if self._later:  # one of them between two groups: whoever waits at a door waits for one at most
+                self._finish([self._later.popleft()])
         self._connection.close()
+
+    def _finish(self, group: list[_Job[Any]]) -> None:
+        if not group:
+            return
+        with self._turn:
+            self._commit(group)
+        for job in group:
+            job.done.release()
 
     def _say(self, word: str) -> None:
         """Straight to the driver: SQLAlchemy takes longer over these words than SQLite."""
         self._raw.execute(word)
 
-    def _gather(self, first: _Job[Any]) -> tuple[list[_Job[Any]], bool]:
-        group = [first]
+    def _gather(self, ended: bool) -> tuple[list[_Job[Any]], bool]:
+        """What waits now, but for the patient ones, which are put by; whether no more will come. Waits for a job if
+        there is nothing else to do."""
+        group: list[_Job[Any]] = []
+        idle = not ended and not self._later
         while len(group) < GROUP:
             try:
-                job = self._jobs.get_nowait()
+                job = self._jobs.get(block=idle)
             except queue.Empty:
                 break
+            idle = False
             if job is None:
                 return group, True
-            group.append(job)
-        return group, False
+            (self._later if job.patient else group).append(job)
+        return group, ended
 
     def _commit(self, group: list[_Job[Any]]) -> None:
         """The whole group under one fsync; if one job fails, each by itself, so that it takes no other with it.

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_MS = 5000
 MAX_HELD = 100
+FEW = 20
+"""A letter of the news lane with more passages is a backlog, and waits behind those who wait at a door."""
 LOOK_S = 1.0
 MOST_EVIDENCE = 20_000
 """Records kept of a revoked kiosk: a stolen one must not fill the disk."""
@@ -91,7 +93,8 @@ class Lanes:
         """Takes the message and says what the kiosk needs to know. A news lane waits until there is news."""
         seen = self._parts.hub.counts((NEWS, topic_of(message.device)))
         picture = self._parts.current.get()
-        found = self._parts.store.write(lambda connection: self._take(connection, message, picture))
+        backlog = message.lane is Lane.NEWS and len(message.passages) > FEW
+        found = self._parts.store.write(lambda connection: self._take(connection, message, picture), patient=backlog)
         self._tell(found.outcome)
         parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
         if message.lane is Lane.NEWS and message.cursors is not None:

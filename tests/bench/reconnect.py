@@ -21,9 +21,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 import psutil
@@ -66,13 +66,13 @@ def run(folder: Path, kiosks: int, passages: int, seconds: float) -> None:
     venue = make_venue(folder, passages * kiosks + LIVE, ["hall-b"])
     enrolments = enrol(venue, [f"back-{number}" for number in range(kiosks)])
     context = get_context("spawn")
-    go = context.Event()
+    go, seated = context.Event(), context.Barrier(kiosks)
     with ExitStack() as stack:
         server = stack.enter_context(running(venue.command, venue.port))
         everybody = []
         for enrolment, badges in zip(enrolments, shares(venue, kiosks, passages), strict=True):
             ready = context.Event()
-            given = (enrolment, str(folder), badges, ready, go)
+            given = (enrolment, str(folder), badges, Signals(seated, ready, go))
             kiosk = context.Process(target=come_back, args=given, daemon=True)
             kiosk.start()
             stack.callback(kiosk.kill)
@@ -108,7 +108,16 @@ def shares(venue: Venue, count: int, each: int) -> list[list[int]]:
     return [badges[number * each : (number + 1) * each] for number in range(count)]
 
 
-def come_back(enrolment: bytes, folder: str, badges: list[int], ready: Event, go: Event) -> None:
+@dataclass(frozen=True)
+class Signals:
+    """Between the benchmark and its kiosks: all of them have ``seated``; this one is ``ready``; the link is back."""
+
+    seated: Barrier
+    ready: Event
+    go: Event
+
+
+def come_back(enrolment: bytes, folder: str, badges: list[int], signals: Signals) -> None:
     """A kiosk's process: hears everything, loses its link, lets everybody in, and has its link again at ``go``."""
     made = wire.decode_enrolment(enrolment)
     disk = Disk(Path(folder) / f"{made.device}.db", secrets.randbits(48))
@@ -123,11 +132,12 @@ def come_back(enrolment: bytes, folder: str, badges: list[int], ready: Event, go
     first.start()
     wait_for(lambda: standing.account("hall").balance >= len(badges), "no seats were given")
     wait_for(lambda: not dispatch.behind, "not all was heard")
+    signals.seated.wait(PATIENCE_S)  # one that goes before would take the others' seats with it
     first.close()
     fill(disk, standing, clock, badges)
     dispatch = Dispatch(made, disk, Journal(disk), standing, clock, lambda: len(badges) // 10, made.device)
-    ready.set()
-    go.wait()
+    signals.ready.set()
+    signals.go.wait()
     uplink().start()
     threading.Event().wait()  # until the benchmark ends
 

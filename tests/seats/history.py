@@ -152,7 +152,7 @@ class History:
             self.a_door_writes: 30,
             self.the_post_comes: 10,
             self.a_door_gives_back: 3,
-            self.a_link_changes: 3,
+            self.a_link_changes: 5,
         }
         troubles: dict[str, dict[Callable[[], None], int]] = {
             "loss": {self.the_post_is_lost: 3},
@@ -163,7 +163,7 @@ class History:
             "stores": {self.a_store_is_lost: 1},
             "deaths": {self.a_door_dies: 1, self.a_door_is_vouched_for: 2, self.a_door_is_replaced: 1},
             "fence": {self.a_kiosk_is_fenced: 1, self.a_store_is_lost: 1},
-            "restore": {self.the_office_is_copied: 2, self.the_office_is_put_back: 1, self.a_room_is_confirmed: 4},
+            "restore": {self.the_office_is_copied: 3, self.the_office_is_put_back: 2, self.a_room_is_confirmed: 8},
             "sessions": {self.a_capacity_changes: 2},
             "count": {self.a_count_goes_on: 14},
             "counts": {self.a_count_goes_on: 42},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -41,11 +42,11 @@ def greens(fleet: Fleet) -> list[str]:
 
 
 def drain(fleet: Fleet, name: str, first: int, last: int) -> None:
-    """People come to the door until four in a row were sent away."""
+    """People come to the door until three in a row were sent away."""
     refused = 0
     for token in tokens(fleet, first, last):
         refused = 0 if fleet[name].present(token).green else refused + 1
-        if refused == 4:
+        if refused == 3:
             return
     raise AssertionError(f"{name} let everybody in")
 
@@ -81,9 +82,9 @@ def test_a_cloned_card_costs_no_more_than_it_held_and_the_audit_names_both_machi
     wait_until(lambda: bool(copy.state()) and bool(door.state()), "both run")
     cloned = door.balance(ROOM)
     assert copy.balance(ROOM) == cloned > 0
-    drain(fleet, "g1", 3, 50)
-    drain(fleet, "g1-copy", 51, 90)
-    drain(fleet, "g2", 91, 150)
+    with ThreadPoolExecutor() as pool:
+        queues = [("g1", 3, 50), ("g1-copy", 51, 90), ("g2", 91, 148)]
+        list(pool.map(lambda queue: drain(fleet, *queue), queues))
     assert len(copy.greens) == cloned
     assert LIMIT < len(greens(fleet)) <= LIMIT + cloned
 
@@ -103,46 +104,42 @@ def test_a_cloned_card_costs_no_more_than_it_held_and_the_audit_names_both_machi
     assert "machines: g1, g1-copy" in report
 
 
-def test_a_card_put_back_to_an_older_image_ends_the_store_and_what_it_held_stays_counted(fleet: Fleet) -> None:
+def test_a_card_put_back_and_a_store_lost_begin_new_stores_and_what_they_held_is_given_to_nobody(fleet: Fleet) -> None:
     door = fleet["g1"]
     card, before = fleet.copy_card("g1"), door.state()["incarnation"]
     wait_until(lambda: fleet.ready("g1"), "it is back")
     assert [door.present(token).key for token in tokens(fleet, 1, 3)] == ["welcome"] * 3
-    wait_until(lambda: delivered(door), "it has delivered")
-    held = door.balance(ROOM)
+    wait_until(lambda: delivered(door) and door.balance(ROOM) > 0, "it has delivered, and holds seats")
+    lost = held_at_the_end(fleet)
     fleet.put_card("g1", card)
     assert door.wait() == 75
+    assert (door.folder / "kiosk.db.rolled-back-1").exists()
     door.start()
-    wait_until(lambda: bool(raised(fleet.site, "store_lost")), "the new store is told of", 45)
-    assert door.state()["incarnation"] != before
+    wait_until(lambda: len(raised(fleet.site, "store_lost")) == 1, "the new store is told of", 45)
     assert raised(fleet.site, "store_lost")[0].facts["earlier"] == [before]
-    fleet_full_but_for(fleet, held)
+    wait_until(lambda: door.balance(ROOM) > 0, "the new store holds seats")
 
-
-def test_a_store_that_is_lost_begins_anew_and_its_seats_are_given_to_nobody(fleet: Fleet) -> None:
-    door = fleet["g1"]
-    assert door.present(tokens(fleet, 1, 1)[0]).green
-    wait_until(lambda: delivered(door), "it has delivered")
-    held, before = door.balance(ROOM), door.state()["incarnation"]
-    door.kill()
+    lost += held_at_the_end(fleet)
     for file in door.folder.glob("kiosk.db*"):
         file.unlink()
     door.start()
-    wait_until(lambda: bool(raised(fleet.site, "store_lost")), "the new store is told of", 45)
-    assert door.state()["incarnation"] != before
-    fleet_full_but_for(fleet, held)
-
-
-def fleet_full_but_for(fleet: Fleet, lost: int) -> None:
-    """Both doors give away all that can be had: all seats but the lost ones, which stay counted."""
-    drain(fleet, "g1", 11, 70)
-    drain(fleet, "g2", 71, 150)
-    drain(fleet, "g1", 11, 70)
+    wait_until(lambda: len(raised(fleet.site, "store_lost")) == 2, "that is told of, too", 45)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda queue: drain(fleet, *queue), [("g1", 11, 70), ("g2", 71, 150)]))
     for name in ("g1", "g2"):
         wait_until(lambda name=name: delivered(fleet[name]), f"{name} has delivered")  # type: ignore[misc]
-    assert len(greens(fleet)) == LIMIT - lost
+    assert LIMIT - lost - 3 <= len(greens(fleet)) <= LIMIT - lost
     assert logged(fleet) == badges(fleet, greens(fleet))
     assert audit(fleet.site)[0] == 0
+
+
+def held_at_the_end(fleet: Fleet) -> int:
+    """The seats that the first door held when it was switched off."""
+    fleet["g1"].link.cut(Cut.REFUSED)
+    held = fleet["g1"].balance(ROOM)
+    fleet["g1"].kill()
+    fleet["g1"].link.restore()
+    return held
 
 
 def test_a_revoked_kiosk_is_believed_no_more_and_what_it_sends_is_kept(fleet: Fleet) -> None:

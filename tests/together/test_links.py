@@ -104,19 +104,3 @@ def test_a_slow_link_still_admits_and_delivers(fleet: Fleet) -> None:
     assert {outcome.key for outcome in outcomes} == {"welcome"}
     assert max(outcome.ms for outcome in outcomes) < 1000  # nobody waits for a link longer than for one ask
     assert_delivered(fleet, door)
-
-
-def test_a_kiosk_on_an_earlier_copy_of_its_card_ends_keeps_the_file_and_begins_anew(fleet: Fleet) -> None:
-    fleet.start_ready("g1")
-    door = fleet["g1"]
-    card, before = fleet.copy_card("g1"), door.state()["incarnation"]
-    assert [door.present(token).key for token in tokens(fleet, 1, 2)] == ["welcome", "welcome"]
-    assert_delivered(fleet, door)
-    fleet.put_card("g1", card)
-    assert door.wait() == 75
-    assert [path.name for path in door.folder.glob("kiosk.db*") if path.suffix != ".db"] == ["kiosk.db.rolled-back-1"]
-    door.start()
-    wait_until(lambda: fleet.ready("g1"), "the kiosk is at work again")
-    assert door.state()["incarnation"] != before
-    assert door.present(tokens(fleet, 3, 3)[0]).green
-    assert_delivered(fleet, door)

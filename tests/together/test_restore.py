@@ -19,12 +19,12 @@ from tests.together.supervisors import FIRST, do, era, raised
 from tests.world import utc_now
 
 pytestmark = [pytest.mark.together, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
-LIMIT = 40
+LIMIT = 30
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    """Three doors and an exit of a room for 40; they are ready."""
+    """Three doors and an exit of a room for 30; they are ready."""
     with ExitStack() as stack:
         site = stack.enter_context(busy_site(tmp_path, Arena(limit=LIMIT, people=120, gates=3)))
         fleet = stack.enter_context(Fleet(site))
