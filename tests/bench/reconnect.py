@@ -146,7 +146,7 @@ def fill(disk: Disk, standing: Standing, clock: Clock, badges: Sequence[int]) ->
     """One entry for each badge, as the door would have written them, in one transaction."""
     seq, head, account = 0, GENESIS, standing.account("hall")
     with disk.transaction() as connection:
-        for seq, badge in enumerate(badges, 1):  # noqa: B007 - a new store: the first has number 1
+        for seq, badge in enumerate(badges, 1):
             passage = Passage(
                 kind=Kind.ENTRY,
                 badge=badge,

@@ -56,7 +56,7 @@ def test_a_store_that_is_closed_finishes_the_patient_ones(tmp_path: Path) -> Non
         pool.submit(store.write, first)
         assert begun.wait(10)
         for number in range(LONG):
-            pool.submit(store.write, lambda _, number=number: done.append(number), patient=True)  # type: ignore[misc]
+            pool.submit(store.write, lambda _, number=number: done.append(number), patient=True)
         wait_for(lambda: queued(store) == LONG, "all wait")
         ending = pool.submit(store.close)
         wait_for(lambda: queued(store) == LONG + 1, "it is told to end")

@@ -2,8 +2,8 @@
 
     python -m tests.together.chaos --seed 1 --minutes 5 [--exits trusted] [--gates 8] [--limit 200]
 
-Ends with status 1, and says why, if a room was over-filled or a passage lost. The same seed plans the same strikes; what
-they hit differs from run to run. The folder is kept if something was wrong.
+Ends with status 1, and says why, if a room was over-filled or a passage lost; the folder is kept then. The same seed
+plans the same strikes; what they hit differs from run to run.
 """
 
 from __future__ import annotations

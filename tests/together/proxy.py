@@ -85,6 +85,11 @@ class Link:
         connection. ``slow()`` makes it fast again."""
         self._delay_s, self._bytes_per_s = delay_s, bytes_per_s
 
+    def heal(self) -> None:
+        """Carries again, and fast."""
+        self.slow()
+        self.restore()
+
     def close(self) -> None:
         """Ends every connection and the thread. May be called again."""
         if not self._thread.is_alive():

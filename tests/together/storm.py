@@ -225,7 +225,7 @@ class Storm:
             kiosk.link.slow(delay_s=0.2)
         else:
             kiosk.link.cut(CUTS[strike.blow])
-        return lambda: (kiosk.link.slow(), kiosk.link.restore())[0]
+        return kiosk.link.heal
 
     def _kill(self, kiosk: Kiosk) -> Callable[[], None]:
         if kiosk.running is None:
@@ -246,7 +246,7 @@ def delivered(kiosk: Kiosk) -> bool:
 
 def assert_never_over(storm: Storm) -> None:
     """At no moment were more inside than the room holds, as those at the doors saw it; and it was worth a try."""
-    assert storm.crowd.most <= storm.arena.limit
+    assert storm.crowd.most <= storm.arena.limit, f"{storm.crowd.most} inside of {storm.arena.limit}"
     assert storm.crowd.most >= storm.arena.limit * 2 // 3, storm.crowd.refused
 
 

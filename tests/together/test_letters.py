@@ -60,7 +60,7 @@ class Post:
         """All that the server holds, but for incidents."""
         with transaction(self.site.url) as connection:
             names = [table.name for table in metadata.sorted_tables if table.name != "incident"]
-            return {name: connection.exec_driver_sql(f'SELECT * FROM "{name}"').all() for name in names}
+            return {name: list(connection.exec_driver_sql(f'SELECT * FROM "{name}"')) for name in names}
 
     def of(self, name: str) -> list[Any]:
         """The rows of a table, as often as it is asked."""

@@ -26,14 +26,14 @@ def weather(folder: Path, arena: Arena, seed: int, seconds: float) -> Storm:
 
 
 def test_eight_doors_in_bad_weather_never_over_fill_a_room_and_lose_nobody(tmp_path: Path) -> None:
-    storm = weather(tmp_path, Arena(limit=90, people=600), seed=1, seconds=12)
+    storm = weather(tmp_path, Arena(limit=90, people=600), seed=1, seconds=9)
     assert storm.kills > 0
     assert storm.crowd.greens.total() > 90  # seats came back by the exit
 
 
 @pytest.mark.parametrize("exits", ["matched", "none"])
 def test_the_same_where_exits_are_matched_or_there_are_none(tmp_path: Path, exits: str) -> None:
-    arena = Arena(limit=40, people=300, gates=3, exits=exits)
-    storm = weather(tmp_path, arena, seed=2, seconds=6)
+    arena = Arena(limit=40, people=300, gates=2, exits=exits)
+    storm = weather(tmp_path, arena, seed=2, seconds=4)
     if exits == "none":
         assert storm.crowd.greens.total() <= 40
