@@ -77,11 +77,12 @@ def merge(mine: Held, said: Account, hold: int = 0) -> Held:
     return Held(replace(spent, returned=max(ours.returned, said.returned)), mine.state, max(mine.hold, hold))
 
 
-def is_absurd(said: Account, exits: Exits) -> bool:
+def is_absurd(said: Account, exits: Exits, known: int = 0) -> bool:
     """Whether no kiosk that keeps the rules can have said this: none spends or returns what it does not hold, and
-    only in a trusted room do more seats come back than entries were annulled."""
+    only in a trusted room do more seats come back than entries were annulled. ``known``: the exits credited before,
+    perhaps when the room's exits were of another kind."""
     most = {Exits.TRUSTED: said.exits, Exits.MATCHED: 0, Exits.NONE: said.entries + said.forced}[exits]
-    return said.balance < 0 or said.exits > most
+    return said.balance < 0 or said.exits > max(known, most)
 
 
 def grant(mine: Held, free: int, target: int) -> Held:

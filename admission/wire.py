@@ -101,7 +101,8 @@ class GrantTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The total ever granted to this incarnation in a room; ``target``: what it should hold (more may be returned);
     ``full``: the server has no seat left for anybody; ``hold``: entries are held under this number (0: they are not);
     ``recall``: the total that should have been returned by now; ``elsewhere``: a gate of the room that has seats;
-    ``spare``: how many forced entries still fit under the room's legal limit."""
+    ``spare``: how many forced entries still fit under the room's legal limit; ``opened``: the newest hold that has
+    ended."""
 
     room: str
     era: int
@@ -112,6 +113,7 @@ class GrantTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recall: int = 0
     elsewhere: str = ""
     spare: int = 0
+    opened: int = 0
 
 
 class Whereabouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

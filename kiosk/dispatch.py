@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -16,7 +15,7 @@ from admission import courier, wire
 from admission.courier import Delivered
 from admission.errors import BadMessage
 from admission.seats import RolledBack
-from admission.wire import Answer, Enrolment, Exchange, GrantTo, Lane, Presenting, Report
+from admission.wire import Answer, Enrolment, Exchange, Lane, Presenting, Report
 from kiosk.clock import Anchor, Clock
 from kiosk.disk import CLOSED, Disk
 from kiosk.journal import Journal
@@ -67,7 +66,6 @@ class Dispatch:
         self._standing = standing
         self._clock = clock
         self._arrivals = arrivals
-        self._newest: datetime | None = None
         kept = disk.fact("anchor")
         clock.adopt(msgspec.json.decode(kept, type=Anchor) if kept else None)
 
@@ -149,7 +147,6 @@ class Dispatch:
             for grant in answer.grants:
                 self._standing.accept(grant, answer.have_seq, self._journal.seq)
             self._journal.acknowledge(answer.have_seq, answer.era)
-            self._newest = max(answer.now, self._newest or answer.now)
 
     def slips(self) -> list[str]:
         """The texts of the codes that a courier carries: the report of this moment and what was not acknowledged."""
@@ -166,16 +163,8 @@ class Dispatch:
             raise NotForThisKiosk(delivered.device)
         if delivered.incarnation != self._disk.incarnation:
             raise BadMessage("a courier's answer to an earlier store of this kiosk")
-        if self._newest is not None and delivered.now < self._newest:
-            kept = tuple(self._still_held(grant) for grant in delivered.grants)
-            delivered = msgspec.structs.replace(delivered, grants=kept)
         self._take(delivered)
         return delivered
-
-    def _still_held(self, grant: GrantTo) -> GrantTo:
-        """An old word that knows of no hold does not end one."""
-        hold = self._standing.hold(grant.room)
-        return msgspec.structs.replace(grant, hold=hold.number) if hold.held and not grant.hold else grant
 
     def age_ms(self, letter: Letter) -> int:
         """How long ago the letter was written."""

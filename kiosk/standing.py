@@ -49,19 +49,23 @@ class Site:
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Entries are ``held`` until the server says otherwise; ``number``: the newest hold heard of; ``settled``: entries
-    up to this passage were dealt with by a head count, and annulling them brings no seat back."""
+    """``number``: the newest hold of entries heard of; ``opened``: the newest that has ended; ``settled``: entries up
+    to this passage were dealt with by a head count, and annulling them brings no seat back. Numbers only grow, so that
+    a late answer neither ends a hold nor brings one back."""
 
     number: int = 0
-    held: bool = False
+    opened: int = 0
     settled: int = 0
 
-    def after(self, number: int, own_seq: int) -> Hold:
-        """After the server has said ``number`` (0: entries are not held)."""
-        if number == 0:
-            return Hold(self.number, held=False, settled=self.settled)
-        fresh = number > self.number
-        return Hold(max(number, self.number), held=True, settled=own_seq if fresh else self.settled)
+    @property
+    def held(self) -> bool:
+        """Whether nobody is let in."""
+        return self.number > self.opened
+
+    def after(self, number: int, opened: int, own_seq: int) -> Hold:
+        """After the server has said that hold ``number`` is on (0: none is), and which has ended last."""
+        settled = own_seq if number > self.number else self.settled
+        return Hold(max(number, self.number), max(opened, self.opened), settled)
 
 
 class _Lists(msgspec.Struct):
@@ -167,7 +171,7 @@ class Standing:
         if grant.era == account.era and seats.is_excess(account.balance, grant.target):
             account = seats.give_back(account, account.balance - grant.target)
         before = self.hold(grant.room)
-        hold = before.after(grant.hold, own_seq) if grant.era == account.era else before
+        hold = before.after(grant.hold, grant.opened, own_seq) if grant.era == account.era else before
         if account != held or hold != before:
             with self._disk.transaction() as connection:
                 save_account(connection, grant.room, account)

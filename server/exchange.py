@@ -71,7 +71,7 @@ class Desk:
         if taken.forked and not at.fenced:
             fencing.fence_store(self._connection, message.device, message.incarnation)
             at = replace(at, fenced=True)
-        seating = Seating(self._connection, self._programme, self._gate, eras.now, self._now, self._sought)
+        seating = Seating(self._connection, self._programme, self._gate, eras.now, self._now, self._sought, carried)
         grants = seating.seat(message, at, known.have_seq)
         said = (at.have_seq, at.head, max(message.head_seq, at.have_seq))
         heard = to_ms(self._now) - (REACH_MS if carried else 0)

@@ -16,6 +16,9 @@ from server import incidents
 from server.incidents import Place
 from server.store.schema import account, book, device, event, room
 
+HOLDS_AN_ERA = 16
+"""Bits: an era has fewer than 65,536 holds of a room."""
+
 
 def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, object]) -> int:
     """Begins a new era, above ``at_least``; returns it. Voids what head counts had raised."""
@@ -28,6 +31,8 @@ def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, 
     known = device.c.revoked.is_not(None) | (rows & ~live)
     connection.execute(update(device).where(known).values(era=era))
     connection.execute(update(book).where(book.c.recount > 0).values(recount=0))
+    # Kiosks may know of holds that this copy does not: those of the new era have numbers beyond all of them.
+    connection.execute(update(book).values(hold=era << HOLDS_AN_ERA, heads=None))
     place = Place(device=str(facts.get("device", "")))
     incidents.raise_incident(connection, "restore", now, place, facts | {"era": era})
     return era

@@ -47,8 +47,8 @@ class Told:
 @dataclass
 class Seating:
     """The seats as one message of one kiosk meets them. ``sought``: when (ms) a kiosk of a room last asked in vain,
-    shared by all messages; policy only, so memory is enough. ``recalled``: kiosks that must give seats back at once;
-    ``moved``: rooms in which more or fewer bodies are counted now."""
+    shared by all messages; policy only, so memory is enough. ``carried``: it was written some time ago. ``recalled``:
+    kiosks that must give seats back at once; ``moved``: rooms in which more or fewer bodies are counted now."""
 
     connection: Connection
     programme: Programme
@@ -56,6 +56,7 @@ class Seating:
     era: int
     now: datetime
     sought: dict[str, int]
+    carried: bool = False
     recalled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
 
@@ -81,7 +82,7 @@ class Seating:
         if seats.capacity != capacity:
             accounts.note_capacity(self.connection, room.id, capacity, to_ms(self.now))
         said = Account(self.era, report.granted, report.returned, report.entries, report.exits, report.forced)
-        honest = not ledger.is_absurd(said, room.exits)
+        honest = not ledger.is_absurd(said, room.exits, seats.mine.account.exits if seats.mine else 0)
         if not honest:
             facts = {"incarnation": message.incarnation, "granted": said.granted, "balance": said.balance}
             place = Place(room.id, "", message.device)
@@ -96,6 +97,8 @@ class Seating:
 
     def _heard(self, message: Exchange, report: Report, held: Held, before: Holding | None) -> Holding:
         """The account as it is now. That it was heard is written down every two seconds at most."""
+        if self.carried:  # by a courier: the kiosk is out of reach
+            return replace(before or Holding(message.device, message.incarnation, held, 0, 0), held=held)
         if before is None:
             return Holding(message.device, message.incarnation, held, report.arrivals, to_ms(self.now))
         settled = held == before.held and self.now - from_ms(before.heard) < SETTLED
@@ -195,6 +198,7 @@ class Seating:
             target=max(0, wanted),
             full=free <= 0 and account.balance + others.balance == 0 and told.known.open_era == self.era,
             hold=told.known.hold if told.known.held else 0,
+            opened=0 if told.known.held else told.known.hold,
             recall=mine.recall,
             elsewhere=elsewhere,
             spare=max(0, free + (told.room.limit or 0) - told.book.capacity),

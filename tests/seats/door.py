@@ -117,12 +117,12 @@ class Door:
             return
         if reply.have > len(card.journal):
             raise RolledBack
-        for room, granted, hold in reply.grants:
+        for room, granted, hold, opened in reply.grants:
             held = card.accounts.get(room, Account())
             after = seats.accept(held, Grant(reply.era, granted, reply.have), len(card.journal))
             card.accounts[room] = after
             if reply.era == after.era:
-                card.holds[room] = card.holds.get(room, Hold()).after(hold, len(card.journal))
+                card.holds[room] = card.holds.get(room, Hold()).after(hold, opened, len(card.journal))
         for room, total in reply.recalls:
             if reply.era == card.accounts[room].era:
                 card.accounts[room] = seats.give_back(card.accounts[room], total - card.accounts[room].returned)

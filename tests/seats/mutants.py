@@ -56,6 +56,7 @@ _leave, _enter = stays.leave, stays.enter
 _office_handle, _spendable, _begin_era = Office.handle, Office.spendable, Office.begin_era
 _admit, _new_store, _hear, _letter = Door.admit, History._new_store, Door.hear, Door.letter
 _fence = Office.fence
+_after = Hold.after
 
 
 def _leases_expire(office: Office, name: str) -> list[Account]:
@@ -174,9 +175,15 @@ def _annuls_settled(account: Account, exits: Exits, *, settled: bool) -> Account
     return _annul(account, exits, settled=False)
 
 
-def _deaf_to_holds(self: Hold, number: int, own_seq: int) -> Hold:
+def _deaf_to_holds(self: Hold, number: int, _opened: int, _own_seq: int) -> Hold:
     """A kiosk confirms a hold and goes on admitting."""
-    return Hold(max(self.number, number), held=False, settled=self.settled)
+    return Hold(max(self.number, number), max(self.number, number), self.settled)
+
+
+def _late_word_opens(self: Hold, number: int, opened: int, own_seq: int) -> Hold:
+    """An answer that was written before a hold ends it."""
+    after = _after(self, number, opened, own_seq)
+    return after if number else Hold(after.number, after.number, after.settled)
 
 
 def _over_free(mine: Held, free: int, target: int) -> Held:
@@ -242,6 +249,7 @@ MUTANTS: Mapping[str, Mutant] = {
         {(seats, "annul"): _annuls_settled}, NO_MATCH, ("annul late", "count")
     ),
     "a kiosk admits during a hold": Mutant({(Hold, "after"): _deaf_to_holds}, ALL, ("counts",)),
+    "a late answer ends a hold": Mutant({(Hold, "after"): _late_word_opens}, ALL, ("counts",)),
     "one seat more than is free": Mutant({(ledger, "grant"): _over_free}, ALL),
     "an older copy of a store goes on": Mutant(
         {(Door, "hear"): _hears_anything, (Office, "fence_store"): _no_fence}, ALL, calm=False

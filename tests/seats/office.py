@@ -47,13 +47,13 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server answers: of each room (room, granted, hold); and of some (room, seats returned in total)."""
+    """What the server answers: of each room (room, granted, hold, opened); of some (room, seats returned in total)."""
 
     device: str
     store: int
     era: int
     have: int
-    grants: tuple[tuple[str, int, int], ...]
+    grants: tuple[tuple[str, int, int, int], ...]
     recalls: tuple[tuple[str, int], ...] = ()
 
 
@@ -169,12 +169,15 @@ class Office:
         self.era = max(self.era, seen) + 1
         for room in self.rooms.values():
             room.book = ledger.after_restore(room.book)
+            room.hold, room.heads = self.era << 16, None
         for device in self.devices:
             states = [held.state for key, held in self.accounts.items() if key[0] == device]
             if states and State.LIVE not in states:
                 self.devices[device] = self.era
 
-    def give(self, letter: Letter, name: str, said: Account, before: Account | None, wish: int) -> tuple[str, int, int]:
+    def give(
+        self, letter: Letter, name: str, said: Account, before: Account | None, wish: int
+    ) -> tuple[str, int, int, int]:
         """S1, second half."""
         room, key = self.rooms[name], (letter.device, letter.store, name)
         mine = self.accounts[key]
@@ -184,7 +187,7 @@ class Office:
         if (said.era == self.era or first) and not room.held and self.is_open(name):
             mine = ledger.grant(mine, room.book.free(self.spendable(name)), wish)
             self.accounts[key] = mine
-        return name, mine.account.granted, room.hold if room.held else 0
+        return name, mine.account.granted, room.hold if room.held else 0, 0 if room.held else room.hold
 
     def spendable(self, name: str) -> list[Account]:
         """The accounts of the room, for the sums in ``free``."""

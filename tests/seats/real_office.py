@@ -164,7 +164,7 @@ class RealOffice:
         )
         with self.engine.begin() as connection:
             outcome = Desk(connection, self.programme, self.now, f"at-{letter.device}").handle(message)
-        grants = tuple((grant.room, grant.granted, grant.hold) for grant in outcome.grants)
+        grants = tuple((grant.room, grant.granted, grant.hold, grant.opened) for grant in outcome.grants)
         recalls = tuple((grant.room, grant.recall) for grant in outcome.grants if grant.recall)
         return Reply(letter.device, letter.store, outcome.era, outcome.have_seq, grants, recalls)
 

@@ -22,6 +22,7 @@ from typing import Any
 from tests.together.busy import ROOM, Arena
 from tests.together.fleet import Fleet, Kiosk, Outcome, audit, wait_until
 from tests.together.proxy import Cut
+from tests.together.supervisors import era
 
 STAYS_S = 2.0
 """Nobody goes straight out again: which of two passages was the first could not be proven then."""
@@ -267,6 +268,7 @@ def assert_nothing_lost(storm: Storm) -> None:
         assert numbers == list(range(1, len(numbers) + 1))
     unpaired = sum(row["verdict"] == "exit_unmatched" for row in log)  # too soon after the entry to be sure
     assert site.inside().get(ROOM, 0) == entries.total() - exits.total() + unpaired
+    assert era(site) == 1, "the server took its own database for an older copy"
     status, report = audit(site)
     assert status == 0, report
     assert "Nothing wrong" in report.splitlines()[-1]

@@ -22,11 +22,11 @@ HEADS = 5
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    """Three doors of a room for twelve that nobody is seen to leave."""
+    """Two doors of a room for twelve that nobody is seen to leave."""
     with ExitStack() as stack:
-        site = stack.enter_context(busy_site(tmp_path, Arena(limit=LIMIT, people=150, gates=3, outs=0, exits="none")))
+        site = stack.enter_context(busy_site(tmp_path, Arena(limit=LIMIT, people=150, gates=2, outs=0, exits="none")))
         fleet = stack.enter_context(Fleet(site))
-        fleet.start_ready("g1", "g2", "g3")
+        fleet.start_ready("g1", "g2")
         yield fleet
 
 
@@ -59,25 +59,25 @@ def test_a_hold_reaches_all_gates_within_two_seconds_and_a_count_frees_seats_onl
 ) -> None:
     queue = people(fleet)
     assert fill(fleet, queue) == LIMIT
-    fleet["g3"].link.cut(Cut.SILENT)
+    fleet["g2"].link.cut(Cut.SILENT)
     began = time.monotonic()
     do(fleet.site, "hold", room=ROOM)
-    wait_until(lambda: holds(fleet, "g1") and holds(fleet, "g2"), "the gates in reach hold")
+    wait_until(lambda: holds(fleet, "g1"), "the gate in reach holds")
     assert time.monotonic() - began <= 2.0
-    assert [fleet[name].present(next(queue)).key for name in ("g1", "g2")] == ["held", "held"]
+    assert fleet["g1"].present(next(queue)).key == "held"
     early = do(fleet.site, "count", room=ROOM, heads=HEADS)
     assert "no seat came back" in early.outcome
-    assert "k-g3" in early.outcome
+    assert "k-g2" in early.outcome
     wait_until(lambda: not holds(fleet, "g1"), "the gates are opened again")
     assert not fleet["g1"].present(next(queue)).green
 
-    fleet["g3"].link.restore()
-    wait_until(lambda: delivered(fleet["g3"]), "it is back", 45)
+    fleet["g2"].link.restore()
+    wait_until(lambda: delivered(fleet["g2"]), "it is back", 45)
     began = time.monotonic()
     do(fleet.site, "hold", room=ROOM)
     wait_until(lambda: all(holds(fleet, name) for name in fleet.kiosks), "every gate holds")
     assert time.monotonic() - began <= 2.0
-    assert [fleet[name].present(next(queue)).key for name in fleet.kiosks] == ["held"] * 3
+    assert [fleet[name].present(next(queue)).key for name in fleet.kiosks] == ["held"] * 2
     assert greens(fleet) == LIMIT
     wait_until(lambda: all(delivered(kiosk) for kiosk in fleet.kiosks.values()), "every gate has said so")
     counted = do(fleet.site, "count", room=ROOM, heads=HEADS)
