@@ -27,9 +27,9 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A stay that is not closed, or an exit that has no entry yet (``opened`` None). Times in ms. It was opened not after
-    ``opened`` and not before ``earliest``. ``settled``: a head count has dealt with its seat, so that no credit comes
-    of it any more."""
+    """A stay that is not closed, or an exit that has no entry yet (``opened`` None). Times in ms. It was opened not
+    after ``opened`` and not before ``earliest``. ``settled``: a head count has dealt with its seat, so that no credit
+    comes of it any more."""
 
     id: int
     room: str

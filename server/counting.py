@@ -6,16 +6,17 @@ still spend reports under the count's number includes all that happened before t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from admission import ledger
 from admission.ledger import Held, RoomBook, State
 from admission.stays import How
 from admission.venue import Room
 from server.fencing import held_of
-from server.store.schema import account, book, incarnation, stay
+from server.store.schema import account, book, device, event, gate, incarnation, stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def waiting(connection: Connection, room: str) -> list[Waiting]:
         .where((account.c.hold < number) | (account.c.state == State.FENCED))
         .order_by(account.c.device, account.c.incarnation)
     )
-    return [Waiting(row.device, row.incarnation, State(row.state)) for row in connection.execute(query)]
+    known = [Waiting(row.device, row.incarnation, State(row.state)) for row in connection.execute(query)]
+    return known + [Waiting(row.device, row.incarnation, State.LIVE) for row in _missing(connection, room)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,16 @@ def stores(connection: Connection, room: str) -> list[Store]:
         .order_by(account.c.device, account.c.incarnation)
     )
     rows = connection.execute(query)
-    return [
+    known = [
         Store(r.device, r.incarnation, State(r.state), (r.device, r.incarnation) not in late, r.heard) for r in rows
     ]
+    missing = _missing(connection, room)
+    return known + [Store(row.device, row.incarnation, State.LIVE, False, row.heard) for row in missing]
 
 
 def retire(connection: Connection, device: str, room: str, store: int | None = None) -> int:
     """The device is off and in hand, or this store of it is gone: what it holds in the room cannot be spent."""
+    _open_missing(connection, room)
     mine = (account.c.device == device) & (account.c.room == room) & (account.c.state != State.RETIRED)
     which = update(account).where(mine)
     if store is not None:
@@ -87,6 +92,7 @@ def retire(connection: Connection, device: str, room: str, store: int | None = N
 def count(connection: Connection, room: Room, facts: RoomBook, heads: int, now: int) -> bool:
     """Takes a head count. What lowers ``free`` holds at once; what raises it once every kiosk that can spend has
     reported after the count, which is possible only if all of them kept the hold before it. True: it is settled."""
+    _open_missing(connection, room.id)
     if waiting(connection, room.id):
         _write(connection, room, facts, heads, _number(connection, room.id) + 1, now)
         connection.execute(update(book).where(book.c.room == room.id).values(held=heads == 0, heads=None))
@@ -98,6 +104,7 @@ def count(connection: Connection, room: Room, facts: RoomBook, heads: int, now: 
 def settle(connection: Connection, room: Room, facts: RoomBook, now: int) -> bool:
     """Applies a count that waits, if every kiosk that can spend has reported after it. Opens the gates again unless
     nobody was found inside: a cleared room stays closed until somebody opens it."""
+    _open_missing(connection, room.id)
     row = connection.execute(select(book.c.hold, book.c.heads).where(book.c.room == room.id)).one()
     if row.heads is None or not ledger.may_raise(_accounts(connection, room.id), row.hold):
         return False
@@ -112,13 +119,41 @@ def _write(connection: Connection, room: Room, facts: RoomBook, heads: int, hold
     said = select(incarnation.c.said_seq).where(
         incarnation.c.device == account.c.device, incarnation.c.incarnation == account.c.incarnation
     )
-    settled = update(account).where(account.c.room == room.id).values(settled_seq=said.scalar_subquery())
+    newest = func.coalesce(said.scalar_subquery(), 0)
+    settled = update(account).where(account.c.room == room.id).values(settled_seq=newest)
     connection.execute(settled)
     loose = update(stay).where(stay.c.room == room.id, stay.c.closed.is_(None) | stay.c.opened.is_(None))
     connection.execute(loose.values(settled=True))
     if heads == 0:
         sweep = update(stay).where(stay.c.room == room.id, stay.c.closed.is_(None))
         connection.execute(sweep.values(closed=now, how=How.SWEPT.value))
+
+
+def _open_missing(connection: Connection, room: str) -> None:
+    """Gives the stores that ``_missing`` finds an account that was granted nothing, so that they are waited for."""
+    zero = dict.fromkeys(("granted", "returned", "entries", "exits", "forced", "arrivals", "heard"), 0)
+    for row in _missing(connection, room):
+        whose = {"device": row.device, "incarnation": row.incarnation, "room": room, "era": row.era}
+        connection.execute(insert(account), whose | zero)
+
+
+def _missing(connection: Connection, room: str) -> Sequence[Row[str, int, int, int]]:
+    """The newest stores of kiosks that stand at a gate of the room and have not reported on it yet: they may have let
+    people out."""
+    theirs = select(account.c.device).where(account.c.device == incarnation.c.device, account.c.room == room)
+    other = incarnation.alias()
+    newest = select(func.max(other.c.registered)).where(other.c.device == device.c.id).scalar_subquery()
+    query = (
+        select(incarnation.c.device, incarnation.c.incarnation, incarnation.c.heard, event.c.era)
+        .select_from(
+            incarnation.join(device, device.c.id == incarnation.c.device)
+            .join(gate, gate.c.id == device.c.gate)
+            .join(event, event.c.id == 1)
+        )
+        .where(gate.c.room == room, device.c.revoked.is_(None), incarnation.c.registered == newest)
+        .where(~theirs.exists(), incarnation.c.fenced.is_(False))
+    )
+    return connection.execute(query).all()
 
 
 def _number(connection: Connection, room: str) -> int:

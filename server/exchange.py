@@ -62,8 +62,8 @@ class Desk:
 
         ``carried``: it came by courier, and was written some time ago.
         """
-        eras = passages.eras_of(self._connection, message.device)
-        known = self._known(message)
+        eras = passages.eras_of(self._connection, message.device, message.incarnation)
+        known = self._known(message, eras.now)
         intake = Intake(self._connection, self._programme, message, self._now, carried)
         behind = message.era < eras.now and message.acknowledged > 0
         taken = intake.take(known, awaits_rewind=behind or message.acknowledged > known.have_seq)
@@ -73,9 +73,9 @@ class Desk:
             at = replace(at, fenced=True)
         seating = Seating(self._connection, self._programme, self._gate, eras.now, self._now, self._sought, carried)
         grants = seating.seat(message, at, known.have_seq)
-        said = (at.have_seq, at.head, max(message.head_seq, at.have_seq))
+        said = (at.have_seq, at.head, max(known.said_seq, message.head_seq, at.have_seq))
         heard = to_ms(self._now) - (REACH_MS if carried else 0)
-        passages.advance(self._connection, message.device, message.incarnation, said, heard)
+        passages.advance(self._connection, message.device, message.incarnation, said, max(known.heard, heard))
         asked = message.presenting
         return Outcome(
             have_seq=at.have_seq,
@@ -87,13 +87,14 @@ class Desk:
             recalled=frozenset(seating.recalled),
         )
 
-    def _known(self, message: Exchange) -> Chain:
+    def _known(self, message: Exchange, era: int) -> Chain:
         """What is known of the kiosk's store; a new one is registered."""
         known = passages.chain_of(self._connection, message.device, message.incarnation)
         if known is None:
             known = Chain(0, GENESIS, fenced=False)
             self._note_lost_store(message)
-            passages.register(self._connection, message.device, message.incarnation, GENESIS, to_ms(self._now))
+            now = to_ms(self._now)
+            passages.register(self._connection, message.device, message.incarnation, GENESIS, now, era)
         moved = bool(message.machine) and message.machine != known.machine
         if moved and known.machine:
             facts = {"was": known.machine, "is": message.machine, "incarnation": message.incarnation}

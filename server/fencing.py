@@ -13,7 +13,7 @@ from admission import ledger
 from admission.errors import ConfigError
 from admission.ledger import Held, JournalUnread, State
 from admission.seats import Account
-from server.store.schema import account, device, event, incarnation, incident, quarantine
+from server.store.schema import account, book, device, event, incarnation, incident, quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Stranded:
 
 def fence_store(connection: Connection, name: str, number: int) -> None:
     """No more grants to this store; what it holds stays counted."""
+    _lock_rooms(connection, name)
     mine = (incarnation.c.device == name) & (incarnation.c.incarnation == number)
     connection.execute(update(incarnation).where(mine).values(fenced=True))
     theirs = (account.c.device == name) & (account.c.incarnation == number) & (account.c.state == State.LIVE)
@@ -37,6 +38,7 @@ def fence_store(connection: Connection, name: str, number: int) -> None:
 def fence(connection: Connection, name: str) -> None:
     """No more grants to any store of this kiosk. Raises ConfigError for one that is not known."""
     _check(connection, name)
+    _lock_rooms(connection, name)
     connection.execute(update(incarnation).where(incarnation.c.device == name).values(fenced=True))
     live = (account.c.device == name) & (account.c.state == State.LIVE)
     connection.execute(update(account).where(live).values(state=State.FENCED.value))
@@ -63,6 +65,7 @@ def vouch(connection: Connection, name: str) -> int:
     """S4: a supervisor has the kiosk off and in hand, and its journals have been read to the end. Returns the seats
     that come back. Raises ConfigError if a journal has not been read, or the kiosk has not signed that it ends."""
     _check(connection, name)
+    _lock_rooms(connection, name)
     _check_no_fork(connection, name)
     stores = connection.execute(select(incarnation).where(incarnation.c.device == name)).mappings().all()
     back = 0
@@ -88,6 +91,7 @@ def vouch(connection: Connection, name: str) -> int:
     connection.execute(update(incarnation).where(incarnation.c.device == name).values(fenced=True))
     era = select(event.c.era).scalar_subquery()
     connection.execute(update(device).where(device.c.id == name).values(era=era))
+    connection.execute(update(incarnation).where(incarnation.c.device == name).values(era=era))
     return back
 
 
@@ -95,6 +99,12 @@ def held_of(row: RowMapping) -> Held:
     """The account in a row of its table."""
     names = ("era", "granted", "returned", "entries", "exits", "forced")
     return Held(Account(*(row[name] for name in names)), State(row["state"]), row["hold"])
+
+
+def _lock_rooms(connection: Connection, name: str) -> None:
+    """Keeps exchanges from granting in the kiosk's rooms meanwhile: they lock a room's book before its accounts."""
+    rooms = select(account.c.room).where(account.c.device == name)
+    connection.execute(select(book.c.room).where(book.c.room.in_(rooms)).order_by(book.c.room).with_for_update()).all()
 
 
 def _check_no_fork(connection: Connection, name: str) -> None:

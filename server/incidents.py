@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
 
 from admission.errors import ConfigError
 from server.store.schema import incident
@@ -152,9 +152,12 @@ def raise_while_open(connection: Connection, kind: str, at: int, place: Place, f
 
 
 def listed(connection: Connection, *, resolved: bool, limit: int = 200) -> list[Incident]:
-    """The newest incidents first: open ones, or resolved ones."""
+    """Open incidents, or resolved ones: grave ones first, the newest first."""
     where = incident.c.resolved.is_not(None) if resolved else incident.c.resolved.is_(None)
-    rows = connection.execute(select(incident).where(where).order_by(incident.c.id.desc()).limit(limit)).mappings()
+    grave = incident.c.kind.in_([kind for kind, words in WORDS.items() if words.grave])
+    first = case((grave, 0), else_=1)
+    query = select(incident).where(where).order_by(first, incident.c.id.desc()).limit(limit)
+    rows = connection.execute(query).mappings()
     return [_incident(row) for row in rows]
 
 

@@ -245,5 +245,4 @@ def keep(connection: Connection, message: Exchange, found: tuple[int, bytes, str
     }
     if passages.put_in_quarantine(connection, values):
         facts = {"seq": seq, "why": why, "incarnation": message.incarnation, "machine": message.machine}
-        once = incidents.raise_incident if kind == "quarantine" else incidents.raise_while_open
-        once(connection, kind, to_ms(now), Place(device=message.device), facts)
+        incidents.raise_while_open(connection, kind, to_ms(now), Place(device=message.device), facts)

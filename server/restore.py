@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from admission.ledger import State
 from server import incidents
 from server.incidents import Place
-from server.store.schema import account, book, device, event, room
+from server.store.schema import account, book, device, event, incarnation, room
 
+_of_store = (account.c.device == incarnation.c.device) & (account.c.incarnation == incarnation.c.incarnation)
 HOLDS_AN_ERA = 16
 """Bits: an era has fewer than 65,536 holds of a room."""
 
@@ -25,11 +26,10 @@ def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, 
     current = connection.execute(select(event.c.era)).scalar_one()
     era = int(max(current, at_least)) + 1
     connection.execute(update(event).values(era=era))
-    live = select(account.c.device).where(account.c.device == device.c.id, account.c.state == State.LIVE).exists()
-    rows = select(account.c.device).where(account.c.device == device.c.id).exists()
     # Fenced before the copy was made: it was granted nothing since, so all of it is known.
-    known = device.c.revoked.is_not(None) | (rows & ~live)
-    connection.execute(update(device).where(known).values(era=era))
+    connection.execute(update(device).where(device.c.revoked.is_not(None)).values(era=era))
+    live = select(account.c.device).where(_of_store, account.c.state == State.LIVE).exists()
+    connection.execute(update(incarnation).where(~live).values(era=era))
     connection.execute(update(book).where(book.c.recount > 0).values(recount=0))
     # Kiosks may know of holds that this copy does not: those of the new era have numbers beyond all of them.
     connection.execute(update(book).values(hold=era << HOLDS_AN_ERA, heads=None))
@@ -51,12 +51,12 @@ def check_home(connection: Connection, identity: str, now: int, *, put_back: boo
 
 
 def awaited(connection: Connection, era: int) -> Sequence[str]:
-    """The kiosks that have neither reported in this era nor been retired."""
-    spends = (account.c.device == device.c.id) & (account.c.state != State.RETIRED)
-    may_spend = select(account.c.device).where(spends).exists()
-    unseen = ~select(account.c.device).where(account.c.device == device.c.id).exists()
-    query = select(device.c.id).where(device.c.era < era, may_spend | unseen).order_by(device.c.id)
-    return list(connection.execute(query).scalars())
+    """The kiosks of which a store has neither reported in this era nor been retired, and those never heard in it."""
+    may_spend = select(account.c.device).where(_of_store, account.c.state != State.RETIRED).exists()
+    stores = select(incarnation.c.device).where(incarnation.c.era < era, may_spend)
+    any_account = select(account.c.device).where(account.c.device == device.c.id).exists()
+    unseen = select(device.c.id).where(device.c.era < era, ~any_account)
+    return sorted({*connection.execute(stores).scalars(), *connection.execute(unseen).scalars()})
 
 
 def confirm(connection: Connection, room: str) -> None:

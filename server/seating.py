@@ -27,13 +27,16 @@ from server.store.passages import Chain
 
 REACH_MS = 60_000
 SETTLED = timedelta(seconds=2)
+FAR = 1000
+"""No database is restored so often that a kiosk could know of an era so far ahead."""
 LOW = 3
 """A kiosk with so few seats is told which other gate has some."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A report after it was merged: the room, what is known of its seats, the account before and after."""
+    """A report after it was merged: the room, what is known of its seats, the account before and after, and how many
+    forced entries were new in it."""
 
     room: Room
     report: Report
@@ -42,6 +45,7 @@ class Told:
     before: Holding | None
     mine: Holding
     honest: bool
+    forced: int = 0
 
 
 @dataclass
@@ -93,7 +97,9 @@ class Seating:
         mine = self._heard(message, report, merged, seats.mine)
         if _bodies(merged) != _bodies(held):
             self.moved.add(room.id)
-        return Told(room, report, seats, replace(seats.book, capacity=capacity), seats.mine, mine, honest)
+        book = replace(seats.book, capacity=capacity)
+        forced = merged.account.forced - held.account.forced
+        return Told(room, report, seats, book, seats.mine, mine, honest, forced)
 
     def _heard(self, message: Exchange, report: Report, held: Held, before: Holding | None) -> Holding:
         """The account as it is now. That it was heard is written down every two seconds at most."""
@@ -106,6 +112,11 @@ class Seating:
         return replace(before, held=held, arrivals=report.arrivals, heard=heard)
 
     def _notice_restore(self, message: Exchange, told: Sequence[Told], acknowledged: int) -> None:
+        seen = max([message.era, *(one.report.era for one in told)])
+        if seen > self.era + FAR:
+            place = Place("", "", message.device)
+            incidents.raise_while_open(self.connection, "impossible_report", to_ms(self.now), place, {"era": seen})
+            return
         newer = message.era > self.era or (message.era == self.era and message.acknowledged > acknowledged)
         for one in told:
             said = Account(one.report.era, one.report.granted)
@@ -113,31 +124,20 @@ class Seating:
             newer = newer or (one.honest and ledger.shows_restore(before, said, self.era))
         if not newer:
             return
-        seen = max([message.era, *(one.report.era for one in told)])
         facts: dict[str, object] = {"device": message.device, "incarnation": message.incarnation}
         facts |= {"acknowledged": message.acknowledged, "held": acknowledged}
         self.era = restore.raise_era(self.connection, seen, to_ms(self.now), facts)
 
     def _grant(self, message: Exchange, told: Told) -> GrantTo:
         """S1: fills the account up to its target if the era matches, nobody is recovering and no count is going on."""
-        room, mine, others = told.room.id, told.mine, told.known.others
-        book, held = told.book, told.known.held
-        if held and told.known.heads is not None and mine.held.hold >= told.known.hold:
-            accounts.save_account(self.connection, room, mine, new=told.before is None)
-            told = replace(told, before=mine)
-            if counting.settle(self.connection, told.room, book, to_ms(self.now)):
-                return self._word(told, mine, mine.account.balance, 1)  # the next exchange finds the room as it is now
-        mine = _heeded(mine)
+        held = told.known.held
+        if held and told.known.heads is not None and told.mine.held.hold >= told.known.hold:
+            told = self._settle(told)
+        room, mine, others = told.room.id, _heeded(told.mine), told.known.others
         account = mine.account
-        free = book.after(account.granted - account.returned + others.held, account.forced + others.forced)
+        free = told.book.after(account.granted - account.returned + others.held, account.forced + others.forced)
         asking = message.presenting is not None and message.presenting.room == room
-        wanted = 0
-        if self._needs_seats(room):
-            reach = Reach(others.in_reach, others.balance_in_reach, others.arrivals_in_reach)
-            wanted = sharing.target(mine.account.balance, mine.arrivals, reach, free)
-            # Nothing can come: the kiosk need not make anybody wait for it.
-            can_come = free + others.balance_in_reach > 0
-            wanted = max(1, wanted) if asking and mine.account.balance < 1 and can_come else wanted
+        wanted = self._wanted(told, mine, free, asking=asking) if self._needs_seats(room) else 0
         if told.honest and not held and self._may_fill(mine, room, asking=asking) and self._may_grant(told):
             mine = replace(mine, held=ledger.grant(mine.held, free, wanted))
         free -= mine.account.granted - account.granted
@@ -150,11 +150,33 @@ class Seating:
                 self._recall(mine, room)
         return self._word(told, mine, wanted, free)
 
+    def _wanted(self, told: Told, mine: Holding, free: int, *, asking: bool) -> int:
+        """The seats that the kiosk should hold; at least one if somebody stands there and one can come."""
+        others = told.known.others
+        reach = Reach(others.in_reach, others.balance_in_reach, others.arrivals_in_reach)
+        wanted = sharing.target(mine.account.balance, mine.arrivals, reach, free)
+        can_come = free + others.balance_in_reach > 0  # otherwise the kiosk need not make anybody wait
+        return max(1, wanted) if asking and mine.account.balance < 1 and can_come else wanted
+
+    def _settle(self, told: Told) -> Told:
+        """S6: if this report is the last that a head count waits for, the count is settled; the room as it is then.
+        Nothing is granted in the same exchange."""
+        room, mine = told.room.id, told.mine
+        accounts.save_account(self.connection, room, mine, new=told.before is None)
+        told = replace(told, before=mine)
+        if not counting.settle(self.connection, told.room, told.book, to_ms(self.now)):
+            return told
+        whose = (mine.device, mine.incarnation, room)
+        known = accounts.seats_in(self.connection, whose, self.era, to_ms(self.now) - REACH_MS)
+        fresh = known.mine or mine
+        return replace(
+            told, known=known, book=replace(known.book, capacity=told.book.capacity), before=fresh, mine=fresh
+        )
+
     def _note_force(self, told: Told, free: int) -> None:
         """A forced entry took the room over its legal limit."""
-        forced = told.mine.account.forced - (told.before.account.forced if told.before else 0)
         over = told.book.capacity - free - (told.room.limit or 0)
-        if forced > 0 and over > 0:
+        if told.forced > 0 and over > 0:
             place, facts = Place(told.room.id, "", told.mine.device), {"over": over, "limit": told.room.limit}
             incidents.raise_while_open(self.connection, "over_limit", to_ms(self.now), place, facts)
 
@@ -180,8 +202,7 @@ class Seating:
         if fattest is None or fattest.recall > fattest.account.returned:
             return
         seats = sharing.recall(fattest.account.balance)
-        asked = replace(fattest, recall=fattest.account.returned + seats)
-        accounts.save_account(self.connection, room, asked, new=False)
+        accounts.ask_back(self.connection, room, fattest, fattest.account.returned + seats)
         self.recalled.add(fattest.device)
 
     def _word(self, told: Told, mine: Holding, wanted: int, free: int) -> GrantTo:
@@ -209,8 +230,8 @@ class Seating:
         eras = [report.era for report in message.reports] or [message.era]
         if message.era != self.era and set(eras) != {self.era}:
             return
-        if passages.eras_of(self.connection, message.device).device < self.era:
-            passages.enter_era(self.connection, message.device, self.era)
+        if passages.eras_of(self.connection, message.device, message.incarnation).store < self.era:
+            passages.enter_era(self.connection, message.device, message.incarnation, self.era)
 
 
 def _bodies(held: Held) -> tuple[int, int, int]:

@@ -143,6 +143,12 @@ _fattest = (
     .where(account.c.room == given("room"), account.c.device != given("device"), _in_reach, _balance > _zero)
     .order_by(_balance.desc(), account.c.device)
 )
+_ask_back = (
+    update(account)
+    .where(account.c.device == given("device"), account.c.incarnation == given("incarnation"))
+    .where(account.c.room == given("room"), account.c.state == literal_column("'live'"))
+    .values(recall=given("recall"))
+)
 _gate_of = select(device.c.gate).where(device.c.id == given("device"))
 _note_capacity = update(book).where(book.c.room == given("room")).values(capacity=given("capacity"))
 _capacity = insert(capacity).values(room=given("room"), at=given("at"), capacity=given("capacity"))
@@ -197,6 +203,12 @@ def fattest(connection: Connection, room: str, besides: str, floor: int) -> Hold
         return None
     held = Held(Account(*row[2:8]), State(row[8]), row[9])
     return Holding(row[0], row[1], held, row[10], row[11], row[12], row[13])
+
+
+def ask_back(connection: Connection, room: str, whose: Holding, total: int) -> None:
+    """Asks another kiosk to reach ``total`` seats returned; touches nothing else of its account."""
+    values: dict[str, object] = {"p_device": whose.device, "p_incarnation": whose.incarnation}
+    execute(connection, _ask_back, values | {"p_room": room, "p_recall": total})
 
 
 def gate_of(connection: Connection, device: str) -> str:

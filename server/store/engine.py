@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, make_url
@@ -133,8 +134,9 @@ class PostgresStore:
             try:
                 with self.engine.begin() as connection:
                     return work(connection)
-            except DBAPIError as error:
-                if attempt == 4 or getattr(error.orig, "sqlstate", "") not in {"40P01", "40001", "23505"}:
+            except (DBAPIError, psycopg.Error) as error:  # the hot statements run on the driver's own cursor
+                state = getattr(getattr(error, "orig", error), "sqlstate", "")
+                if attempt == 4 or state not in {"40P01", "40001", "23505"}:
                     raise
         raise AssertionError("unreachable")
 

@@ -30,14 +30,16 @@ class Chain:
     fenced: bool
     machine: str = ""
     closed: bool = False
+    said_seq: int = 0
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Eras:
-    """The database's era, and the one in which a device has reported last."""
+    """The database's era, and the one in which a store has reported last."""
 
     now: int
-    device: int
+    store: int
 
 
 _chain = (
@@ -47,11 +49,23 @@ _chain = (
         incarnation.c.fenced,
         incarnation.c.machine,
         incarnation.c.closed,
+        incarnation.c.said_seq,
+        incarnation.c.heard,
     )
     .where(incarnation.c.device == given("device"), incarnation.c.incarnation == given("incarnation"))
     .with_for_update()
 )
-_eras = select(event.c.era, device.c.era).select_from(event.join(device, device.c.id == given("device")))
+_eras = select(event.c.era, func.coalesce(incarnation.c.era, literal_column("0"))).select_from(
+    event.outerjoin(
+        incarnation,
+        (incarnation.c.device == given("device")) & (incarnation.c.incarnation == given("incarnation")),
+    )
+)
+_store_in_era = (
+    update(incarnation)
+    .where(incarnation.c.device == given("device"), incarnation.c.incarnation == given("incarnation"))
+    .values(era=given("era"))
+)
 _in_era = update(device).where(device.c.id == given("device")).values(era=given("era"))
 _name_machine = (
     update(incarnation)
@@ -94,23 +108,24 @@ _latest = select(func.max(passage.c.at)).where(
 def chain_of(connection: Connection, device: str, number: int) -> Chain | None:
     """Locks and reads the chain of an incarnation; None if it has never been heard of."""
     row = execute(connection, _chain, {"p_device": device, "p_incarnation": number}).fetchone()
-    return None if row is None else Chain(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]))
+    return None if row is None else Chain(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), row[5], row[6])
 
 
-def eras_of(connection: Connection, device: str) -> Eras:
-    """The database's era and the device's."""
-    return Eras(*execute(connection, _eras, {"p_device": device}).fetchone())
+def eras_of(connection: Connection, device: str, number: int) -> Eras:
+    """The database's era, and the one in which this store has reported last (0: it is new)."""
+    return Eras(*execute(connection, _eras, {"p_device": device, "p_incarnation": number}).fetchone())
 
 
-def enter_era(connection: Connection, device: str, era: int) -> None:
-    """The device has reported all its accounts in this era."""
+def enter_era(connection: Connection, device: str, number: int, era: int) -> None:
+    """The device has reported all accounts of this store in this era."""
     execute(connection, _in_era, {"p_device": device, "p_era": era})
+    execute(connection, _store_in_era, {"p_device": device, "p_incarnation": number, "p_era": era})
 
 
-def register(connection: Connection, device: str, number: int, head: bytes, now: int) -> None:
-    """Writes down an incarnation that is new to the server."""
+def register(connection: Connection, device: str, number: int, head: bytes, now: int, era: int) -> None:
+    """Writes down an incarnation that is new to the server, and so was granted nothing before this era."""
     values = {"device": device, "incarnation": number, "registered": now, "have_seq": 0, "head": head}
-    values |= {"said_seq": 0, "heard": now, "fenced": False, "machine": "", "closed": False}
+    values |= {"said_seq": 0, "heard": now, "fenced": False, "machine": "", "closed": False, "era": era}
     execute(connection, _register, named(values))
 
 

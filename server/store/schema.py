@@ -225,6 +225,7 @@ incarnation = Table(
     Column("fenced", Boolean, nullable=False),
     Column("machine", String(64), nullable=False, server_default=""),
     Column("closed", Boolean, nullable=False, server_default=false()),  # the kiosk has signed that it ends
+    Column("era", Integer, nullable=False, server_default="1"),  # in which it has reported since a restore
 )
 
 account = Table(

@@ -70,7 +70,7 @@ class Lanes:
         try:
             message = _open(body, name, signature, picture)
         except (BadSignature, BadMessage) as error:
-            self._note(body, name, signature, error)
+            self.note(body, name, signature, error)
             raise
         answer = wire.encode(self.answer(message))
         return answer, wire.sign(wire.DOWN, answer, picture.event.signing)
@@ -132,7 +132,7 @@ class Lanes:
             word = wire.Whereabouts(word.ask, word.revoked, word.inside, word.sure, claimed=True)
         return _Found(outcome, word)
 
-    def _note(self, body: bytes, name: str, signature: str, error: ThresholdError) -> None:
+    def note(self, body: bytes, name: str, signature: str, error: ThresholdError) -> None:
         """Shows the admin that a known kiosk's messages are refused; keeps what a revoked one sends as evidence."""
         picture = self._parts.current.get()
         late = name in picture.revoked and _late(body, signature, picture.revoked[name])
@@ -230,7 +230,7 @@ class Endpoint:
             return self._pages(environ, start_response)
         signature = ""
         try:
-            status, (reply, signature) = "200 OK", self._lanes.converse(*_read(environ))
+            status, (reply, signature) = "200 OK", self._lanes.converse(*self._received(environ))
         except BadSignature as error:
             status, reply = "403 FORBIDDEN", _refusal("Not known here", error)
         except BadMessage as error:
@@ -244,6 +244,13 @@ class Endpoint:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(reply)))]
         start_response(status, [*headers, (wire.SIGNATURE_HEADER, signature)])
         return [reply]
+
+    def _received(self, environ: WSGIEnvironment) -> tuple[bytes, str, str]:
+        try:
+            return _read(environ)
+        except BadMessage as error:
+            self._lanes.note(b"", environ.get(_DEVICE, ""), "", error)
+            raise
 
 
 def _read(environ: WSGIEnvironment) -> tuple[bytes, str, str]:

@@ -67,6 +67,7 @@ class Chain:
     fenced: bool = False
     closed: bool = False
     forked: bool = False
+    era: int = 1
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class Office:
             dict(self.devices),
             self.era,
             {
-                key: Chain(list(one.facts), list(one.heads), one.said, one.fenced, one.closed, one.forked)
+                key: Chain(list(one.facts), list(one.heads), one.said, one.fenced, one.closed, one.forked, one.era)
                 for key, one in self.chains.items()
             },
             dict(self.accounts),
@@ -119,7 +120,7 @@ class Office:
 
     def handle(self, letter: Letter, wish: int) -> Reply:
         """Takes a letter, and grants each account up to ``wish`` seats as far as the rules allow."""
-        chain = self.chains.setdefault((letter.device, letter.store), Chain())
+        chain = self.chains.setdefault((letter.device, letter.store), Chain(era=self.era))
         have = len(chain.facts)
         self.take(letter, chain)
         if letter.closed:
@@ -170,10 +171,10 @@ class Office:
         for room in self.rooms.values():
             room.book = ledger.after_restore(room.book)
             room.hold, room.heads = self.era << 16, None
-        for device in self.devices:
-            states = [held.state for key, held in self.accounts.items() if key[0] == device]
-            if states and State.LIVE not in states:
-                self.devices[device] = self.era
+        live = {key[:2] for key, held in self.accounts.items() if held.state is State.LIVE}
+        for store, chain in self.chains.items():
+            if store not in live:
+                chain.era = self.era
 
     def give(
         self, letter: Letter, name: str, said: Account, before: Account | None, wish: int
@@ -201,21 +202,19 @@ class Office:
         return room.open_era == self.era
 
     def awaited(self) -> set[str]:
-        """The kiosks that have not reported in this era."""
-        late = {device for device, era in self.devices.items() if era < self.era}
-        gone = {
-            device
-            for device in late
-            if (states := {held.state for key, held in self.accounts.items() if key[0] == device})
-            and states == {State.RETIRED}
-        }
-        return late - gone
+        """The kiosks of which a store has not reported in this era, and those never heard in it."""
+        spends = {key[:2] for key, held in self.accounts.items() if held.state is not State.RETIRED}
+        stores = {store for store in spends if self.chains[store].era < self.era}
+        heard = {key[0] for key in self.accounts}
+        unseen = {device for device, era in self.devices.items() if era < self.era and device not in heard}
+        return {store[0] for store in stores} | unseen
 
     def enter_era(self, letter: Letter) -> None:
         """The kiosk has reported all that it holds in this era."""
         eras = {said.era for _, said, _ in letter.reports} or {letter.era}
         if letter.era == self.era or eras == {self.era}:
             self.devices[letter.device] = max(self.devices[letter.device], self.era)
+            self.chains[letter.device, letter.store].era = self.era
 
     def confirm(self, name: str) -> None:
         """A supervisor confirms the room after a restore."""
@@ -245,6 +244,9 @@ class Office:
                 after[key] = ledger.vouch(held, closed=chain.closed, have_seq=len(chain.facts), head_seq=chain.said)
         self.accounts.update(after)
         self.devices[device] = self.era
+        for (name, _), chain in self.chains.items():
+            if name == device:
+                chain.era = self.era
 
     def hold(self, name: str) -> None:
         """Holds entries into the room."""

@@ -122,7 +122,7 @@ def test_what_a_kiosk_did_is_told_with_its_numbers(server: Server) -> None:
     raised(server, "clock", Place("hall", "hall-a", "k-hall-a"), ahead_ms=3_750_000 * 2, seq=3, incarnation=7)
     raised(server, "store_lost", Place(device="k-hall-a"), incarnation=8, earlier=[6, 7])
     raised(server, "quarantine", Place(device="k-hall-a"), seq=5, why="not a passage", incarnation=7, machine="")
-    quarantine, lost, ahead, fork = [dict(one.lines) for one in told(server)]
+    fork, quarantine, lost, ahead = [dict(one.lines) for one in told(server)]
     assert fork == {"Kiosk": "k-hall-a (Hall A)", "Record": "44", "Machine": "pi-1", "Store": "7"}
     assert (ahead["Gate"], ahead["Ahead by"]) == ("Hall A", "2 h")
     assert (lost["Earlier stores"], lost["Store"]) == ("6, 7", "8")

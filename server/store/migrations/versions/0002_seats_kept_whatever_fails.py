@@ -75,6 +75,7 @@ def upgrade() -> None:
     with op.batch_alter_table('incarnation', schema=None) as batch_op:
         batch_op.add_column(sa.Column('machine', sa.String(length=64), server_default='', nullable=False))
         batch_op.add_column(sa.Column('closed', sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column('era', sa.Integer(), server_default='1', nullable=False))
 
     with op.batch_alter_table('incident', schema=None) as batch_op:
         batch_op.add_column(sa.Column('claimed_by', sa.String(length=64), server_default='', nullable=False))
