@@ -232,7 +232,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "G is merged only sometimes": Mutant(
         {(ledger, "merge"): _sometimes, (ledger, "shows_restore"): _never_shows}, ALL, ("restore",)
     ),
-    "a grant of an earlier era is accepted": Mutant({(seats, "accept"): _stale_era}, MATCHED, ("restore",), since=3_000),
+    "a grant of an earlier era is accepted": Mutant(
+        {(seats, "accept"): _stale_era}, MATCHED, ("restore",), since=3_000
+    ),
     "a count raises with a kiosk missing": Mutant(
         {(ledger, "may_raise"): _one_may_miss}, TRUSTED, ("counts", "slips"), since=400
     ),
