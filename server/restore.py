@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from admission.ledger import State
 from server import incidents
 from server.incidents import Place
-from server.store.schema import account, book, device, event, incarnation, room
+from server.store.schema import account, act, book, device, event, gate, incarnation, incident, room
 
 _of_store = (account.c.device == incarnation.c.device) & (account.c.incarnation == incarnation.c.incarnation)
 HOLDS_AN_ERA = 16
@@ -59,6 +59,22 @@ def awaited(connection: Connection, era: int) -> Sequence[str]:
     return sorted({*connection.execute(stores).scalars(), *connection.execute(unseen).scalars()})
 
 
+def unknown_before(connection: Connection, room: str) -> Sequence[str]:
+    """The kiosks of the room with a store that this database has heard of only since it was put back, unless heads were
+    counted since: an earlier store of theirs may have been begun, and lost, after the copy was made."""
+    since = select(func.coalesce(func.max(incident.c.at), 0)).where(incident.c.kind == "restore").scalar_subquery()
+    counted = select(act.c.id).where(
+        act.c.room == room, act.c.kind.in_(["count", "clear"]), act.c.state == "done", act.c.confirmed > since
+    )
+    query = (
+        select(incarnation.c.device)
+        .join(device, device.c.id == incarnation.c.device)
+        .join(gate, gate.c.id == device.c.gate)
+        .where(gate.c.room == room, device.c.revoked.is_(None), incarnation.c.registered > since, ~counted.exists())
+    )
+    return sorted(set(connection.execute(query).scalars()))
+
+
 def confirm(connection: Connection, room: str) -> None:
     """A supervisor has confirmed C and A of the room, and that every kiosk enrolled since the copy is known."""
     era = connection.execute(select(event.c.era)).scalar_one()
@@ -70,6 +86,9 @@ def try_open(connection: Connection, room: str, era: int) -> bool:
     """Lets seats of the room be granted in this era, if nothing is awaited any more."""
     vowed = connection.execute(select(book.c.vowed_era).where(book.c.room == room)).scalar_one()
     if vowed < era or awaited(connection, era):
+        return False
+    if unknown_before(connection, room):  # confirmed too early: it has to be confirmed again, after a head count
+        connection.execute(update(book).where(book.c.room == room).values(vowed_era=era - 1))
         return False
     connection.execute(update(book).where(book.c.room == room).values(open_era=era))
     return True

@@ -230,7 +230,8 @@ class Seating:
         eras = [report.era for report in message.reports] or [message.era]
         if message.era != self.era and set(eras) != {self.era}:
             return
-        if passages.eras_of(self.connection, message.device, message.incarnation).store < self.era:
+        known = passages.eras_of(self.connection, message.device, message.incarnation)
+        if min(known.device, known.store) < self.era:
             passages.enter_era(self.connection, message.device, message.incarnation, self.era)
 
 

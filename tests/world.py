@@ -136,6 +136,7 @@ class PaperKiosk:
     head: bytes = GENESIS
     unsent: list[bytes] = field(default_factory=list)
     have: int = 0
+    era: int = 0
     hold: int = 0
 
     def pass_through(
@@ -190,7 +191,7 @@ class PaperKiosk:
             passages=tuple(self.unsent),
             head_seq=self.seq,
             head=self.head,
-            era=one.era,
+            era=max(self.era, one.era),
             presenting=None if asking is None else Presenting(1, asking, self.room),
             cursors=cursors,
             wait_ms=wait_ms,
@@ -207,6 +208,7 @@ class PaperKiosk:
 
     def hear(self, answer: Answer) -> None:
         """Takes the answer: grants, and what need not be sent again."""
+        self.era = max(self.era, answer.era)
         for grant in answer.grants:
             given = seats.Grant(grant.era, grant.granted, answer.have_seq)
             self.account = seats.accept(self.account, given, self.seq)

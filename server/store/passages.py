@@ -36,9 +36,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Eras:
-    """The database's era, and the one in which a store has reported last."""
+    """The database's era, and those in which a device, and this store of it, have reported last."""
 
     now: int
+    device: int
     store: int
 
 
@@ -55,8 +56,8 @@ _chain = (
     .where(incarnation.c.device == given("device"), incarnation.c.incarnation == given("incarnation"))
     .with_for_update()
 )
-_eras = select(event.c.era, func.coalesce(incarnation.c.era, literal_column("0"))).select_from(
-    event.outerjoin(
+_eras = select(event.c.era, device.c.era, func.coalesce(incarnation.c.era, literal_column("0"))).select_from(
+    event.join(device, device.c.id == given("device")).outerjoin(
         incarnation,
         (incarnation.c.device == given("device")) & (incarnation.c.incarnation == given("incarnation")),
     )
@@ -112,7 +113,7 @@ def chain_of(connection: Connection, device: str, number: int) -> Chain | None:
 
 
 def eras_of(connection: Connection, device: str, number: int) -> Eras:
-    """The database's era, and the one in which this store has reported last (0: it is new)."""
+    """The database's era, and those in which the device and this store have reported last (0: it is new)."""
     return Eras(*execute(connection, _eras, {"p_device": device, "p_incarnation": number}).fetchone())
 
 

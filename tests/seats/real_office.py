@@ -22,6 +22,7 @@ from server.fencing import held_of
 from server.store import schema
 from tests.seats.office import Fact, Key, Letter, Office, Reply
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -182,7 +183,7 @@ class RealOffice:
     def begin_era(self, seen: int = 0) -> None:
         """S3: a restore is noticed at the start."""
         with self.engine.begin() as connection:
-            restore.raise_era(connection, seen, 0, {})
+            restore.raise_era(connection, seen, (self.now - EPOCH) // timedelta(milliseconds=1), {})
 
     def confirm(self, name: str) -> None:
         """A supervisor confirms the room."""

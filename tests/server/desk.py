@@ -40,6 +40,7 @@ class Server:
         """Sends what the kiosk has to say and lets it hear the answer."""
         outcome = self.take(kiosk.letter(asking=asking))
         one = outcome
+        kiosk.era = max(kiosk.era, outcome.era)
         for grant in one.grants:
             era = grant.era
             kiosk.account = replace(kiosk.account, era=era, granted=max(kiosk.account.granted, grant.granted))

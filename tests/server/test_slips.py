@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from admission.passage import Kind
 from kiosk.standing import Hold
 from server import counting, deeds, fencing, restore
 from server.store.engine import PostgresStore, SqliteStore
+from server.store.instants import to_ms
 from server.store.schema import account, event, incarnation, incident, stay
 from tests.server.desk import Server, badge_of
 from tests.world import World
@@ -88,6 +90,20 @@ def test_a_store_that_was_lost_is_awaited_after_a_restore_although_the_next_one_
     server.store.write(lambda c: counting.retire(c, "k-hall-a", "hall", 1))
     with server.store.read() as connection:
         assert "k-hall-a" not in restore.awaited(connection, era)
+
+
+def test_a_store_that_the_copy_does_not_know_asks_for_a_head_count_before_seats_flow(server: Server) -> None:
+    server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now), {}))
+    server.now += timedelta(seconds=5)
+    for gate in ("hall-a", "hall-b", "hall-out", "salon-door", "club-door", "venue-door"):
+        door = server.kiosk(gate)
+        for _ in range(2):
+            server.exchange(door)
+    server.store.write(lambda c: restore.confirm(c, "hall"))
+    with server.store.read() as connection:
+        assert list(restore.unknown_before(connection, "hall")) == ["k-hall-a", "k-hall-b", "k-hall-out"]
+        assert "hall" in restore.closed_rooms(connection)
+    assert [grant.granted for grant in server.exchange(server.kiosk("hall-a")).grants] == [0]
 
 
 def test_an_era_that_cannot_be_begins_none(server: Server) -> None:

@@ -43,10 +43,3 @@ def test_eight_doors_in_bad_weather_never_over_fill_a_room_and_lose_nobody(tmp_p
     [storm] = weather(tmp_path, [Arena(limit=90, people=600)], seed=1, seconds=8)
     assert storm.kills > 0
     assert storm.crowd.greens.total() > 90  # seats came back by the exit
-
-
-def test_the_same_where_exits_are_matched_or_there_are_none(tmp_path: Path) -> None:
-    arenas = [Arena(limit=40, people=300, gates=2, exits=exits) for exits in ("matched", "none")]
-    matched, none = weather(tmp_path, arenas, seed=2, seconds=4)
-    assert matched.crowd.goodbyes.total() > 0
-    assert none.crowd.greens.total() <= 40
