@@ -166,7 +166,8 @@ def word(parts: ServerParts, kiosk: Kiosk, **change: int) -> courier.Delivered:
     """What the server would say to the kiosk, with more seats."""
     mine = kiosk.standing.account("hall")
     granted = change.get("granted", mine.granted + 50)
-    grant = GrantTo("hall", change.get("era", mine.era), granted, 60, full=False, hold=change.get("hold", 0))
+    hold, opened = change.get("hold", 0), change.get("opened", 0)
+    grant = GrantTo("hall", change.get("era", mine.era), granted, 60, full=False, hold=hold, opened=opened)
     message = kiosk.dispatch._message(Lane.NEWS, kiosk.ms, 0)
     have = change.get("have_seq", kiosk.journal.acknowledged)
     return courier.deliver(message, parts.clock(), have, grant.era, (grant,))
@@ -213,7 +214,7 @@ def test_an_old_code_does_not_end_a_hold(door: Doors, server_parts: ServerParts)
     assert kiosk.show("p1") == "held"
     kiosk.show(before_the_hold)
     assert kiosk.show("p1") == "held"
-    kiosk.show(courier.answer(word(server_parts, kiosk), signing))
+    kiosk.show(courier.answer(word(server_parts, kiosk, opened=3), signing))
     assert kiosk.show("p1") == "welcome"
 
 

@@ -26,7 +26,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -140,7 +139,7 @@ class Turnstile:
         accounts = {room: asdict(standing.account(room)) for room in standing.rooms_held}
         incarnation = self.made["begin_store"].incarnation
         line = {"up": self._status.link_up, "queue": self._status.queue, "trouble": self._status.trouble}
-        holds = {room: msgspec.structs.asdict(standing.hold(room)) for room in standing.rooms_held}
+        holds = {room: {"held": standing.hold(room).held} for room in standing.rooms_held}
         line |= {"ready": standing.site is not None, "accounts": accounts, "incarnation": incarnation}
         return line | {"holds": holds, "time": self.made["clock"].now() is not None}
 
