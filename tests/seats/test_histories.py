@@ -8,7 +8,7 @@ from admission.venue import Exits
 from tests.seats.history import MODES, History
 from tests.seats.replay import failure_of
 
-STEPS = 120
+STEPS = 100
 CHUNK = 1_250
 CALM, CARDS = 8, 3
 """Chunks of each exit mode without and with copied cards: 24 and 9 of 1,250 histories, and 3 of long ones."""

@@ -9,7 +9,7 @@ from tests.seats.history import MODES, History
 from tests.seats.real_office import RealOffice
 
 STEPS = 100
-SEEDS = 12
+SEEDS = 9
 
 
 def _history(seed: int, mode: Exits, *, calm: bool) -> History:
