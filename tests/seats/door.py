@@ -60,6 +60,11 @@ class Door:
         return self.card.accounts.get(self.room, Account())
 
     @property
+    def is_set_up(self) -> bool:
+        """Whether it runs and has ever heard of the venue: a new store knows neither its gate nor the badges' keys."""
+        return not self.dead and self.card.era > 0
+
+    @property
     def may_admit(self) -> bool:
         """Whether it would let somebody in now."""
         return self.account.balance >= 1 and not self.card.holds.get(self.room, Hold()).held and not self.card.closed

@@ -248,7 +248,7 @@ class History:
 
     def somebody_leaves(self) -> None:
         """A badge is held up at a door that leads out."""
-        out = [door for door in self.doors if door.direction is not Direction.IN and not door.dead]
+        out = [door for door in self.doors if door.direction is not Direction.IN and door.is_set_up]
         ways = [door for door in out if self.inside[door.room]]
         if ways:
             door = self.dice.choice(ways)
@@ -269,7 +269,11 @@ class History:
         """Somebody is let in without a seat."""
         door = self.dice.choice(self.doors)
         badge = self.dice.randrange(1, (FEW if self.focus else PEOPLE) + 1)
-        if door.dead or door.direction is Direction.OUT or any((badge, 0) in bodies for bodies in self.inside.values()):
+        if (
+            not door.is_set_up
+            or door.direction is Direction.OUT
+            or any((badge, 0) in bodies for bodies in self.inside.values())
+        ):
             return
         if door.room == "salon" or any((badge, 1) in bodies for bodies in self.inside.values()):
             return
