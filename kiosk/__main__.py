@@ -94,7 +94,7 @@ def enrol(before: Config, code: str, config: Path | None, enrolment: str | None,
     """Pair this machine without its camera: prints six digits to compare, and waits until they are confirmed."""
     with _plain_errors():
         given = read(config) if config is not None else before
-        path = Path(enrolment or given.enrolment)
+        path = Path(enrolment or given.enrolment_path)
         if not replace and path.exists():
             raise ConfigError(f"{path} exists: this kiosk is enrolled already; give --replace to enrol it anew")
         check_place(path)
@@ -121,7 +121,7 @@ def export_journal(before: Config, /, config: Path | None, store: Path | None, *
             read(config) if config is not None else before, **{k: v for k, v in given.items() if v is not None}
         )
         path = store or Path(settings.data) / STORE
-        passages = read_out(path, read_enrolment(Path(settings.enrolment)), _clock(), wanted)
+        passages = read_out(path, read_enrolment(settings.enrolment_path), _clock(), wanted)
     click.echo(
         f"{passages} passages and the report are in {wanted.out}; on the server: threshold-server read-journal FILE"
     )
@@ -197,7 +197,7 @@ class _Station:
 
     def __init__(self, settings: Config) -> None:
         """Raises ConfigError or DiskError for what would stop it later."""
-        self._settings, self._path = settings, Path(settings.enrolment)
+        self._settings, self._path = settings, settings.enrolment_path
         self._reader = ZbarReader()
         self._watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
         self._kiosk: Kiosk | None = None

@@ -23,16 +23,22 @@ Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``camera``: a device number, a video, a directory of images or a stream (see kiosk.camera); ``screen``: host
-    and port of the face's page; ``ca``: the certificate that the server's TLS is pinned to; ``machine``: how the audit
-    names this hardware ("": a name is made from the hardware's number)."""
+    """``enrolment``: the file that makes this machine a kiosk ("": in the data folder); ``camera``: a device number, a
+    video, a directory of images or a stream (see kiosk.camera); ``screen``: host and port of the face's page; ``ca``:
+    the certificate that the server's TLS is pinned to; ``machine``: how the audit names this hardware ("": a name is
+    made from the hardware's number)."""
 
     data: str = "/var/lib/threshold-kiosk"
-    enrolment: str = "/etc/threshold/kiosk-enrolment.json"
+    enrolment: str = ""
     camera: str = "0"
     screen: str = "127.0.0.1:8090"
     ca: str = ""
     machine: Name = ""
+
+    @property
+    def enrolment_path(self) -> Path:
+        """Where the enrolment lies, or will."""
+        return Path(self.enrolment or Path(self.data) / "enrolment.json")
 
     @property
     def screen_address(self) -> tuple[str, int]:

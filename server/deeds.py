@@ -107,10 +107,10 @@ def _confirm_room(connection: Connection, facts: Facts, _now: datetime) -> str:
     era = connection.execute(select(schema.event.c.era)).scalar_one()
     if era != facts["era"]:
         raise ConfigError("the database was put back once more since this was asked for; look again, and ask anew")
-    if unknown := restore.unknown_before(connection, facts["room"]):
+    if fresh := restore.with_new_stores(connection, facts["room"]):
         raise ConfigError(
-            f"this copy knows of no store of {', '.join(unknown)} from before it was put back, and one may have been "
-            "lost since: close the room, count heads, and confirm it then"
+            f"{', '.join(fresh)}: the copy does not know this store, and one before it may have been lost since: close "
+            "the room, count heads, and confirm it then"
         )
     restore.confirm(connection, facts["room"])
     late = ", ".join(restore.awaited(connection, era))

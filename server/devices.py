@@ -21,17 +21,27 @@ def add_kiosk(connection: Connection, name: str, gate_id: str, server: str, seed
     ``server``: the address under which the kiosk will reach this server. Raises ConfigError for a bad or taken name
     and for an unknown gate.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
-        raise ConfigError(f"kiosk name {name!r}: use lower-case letters, digits and hyphens, at most 64")
-    if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
-        raise ConfigError(f"a kiosk {name!r} exists already; choose another name")
-    if connection.execute(select(gate.c.id).where(gate.c.id == gate_id)).first() is None:
-        known = ", ".join(connection.execute(select(gate.c.id).order_by(gate.c.id)).scalars()) or "none yet"
-        raise ConfigError(f"there is no gate {gate_id!r}; gates are: {known}")
+    check_new(connection, name, gate_id)
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     enrol(connection, name, gate_id, public, now)
     ours = event.read(connection).signing.public_key().public_bytes_raw()
     return Enrolment(device=name, seed=seed, server=server, server_key=ours)
+
+
+def check_new(connection: Connection, name: str, gate_id: str) -> None:
+    """Raises ConfigError for a name that is bad or taken, and for an unknown gate."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+        raise ConfigError(f"kiosk name {name[:80]!r}: use lower-case letters, digits and hyphens, at most 64")
+    check_free(connection, name)
+    if connection.execute(select(gate.c.id).where(gate.c.id == gate_id)).first() is None:
+        known = ", ".join(connection.execute(select(gate.c.id).order_by(gate.c.id)).scalars()) or "none yet"
+        raise ConfigError(f"there is no gate {gate_id[:80]!r}; gates are: {known}")
+
+
+def check_free(connection: Connection, name: str) -> None:
+    """Raises ConfigError if a kiosk has this name."""
+    if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
+        raise ConfigError(f"a kiosk {name!r} exists already; choose another name")
 
 
 def enrol(connection: Connection, name: str, gate_id: str, public: bytes, now: datetime) -> None:

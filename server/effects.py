@@ -67,8 +67,8 @@ EFFECTS: Mapping[str, Effect] = {
     "confirm-room": Effect(
         ROOMS,
         "The room gets seats again once every kiosk has reported since the database was put back.",
-        "The limit and the head counts of this room are right as they stand now, every kiosk that was enrolled after "
-        "the copy was made is known here again, and none was given a new card or store since. Otherwise count heads.",
+        "The limit and the head counts of this room are right as they stand now, and no kiosk was enrolled since the "
+        "copy was made. Otherwise count heads first.",
     ),
     "fence": Effect(
         KIOSKS,

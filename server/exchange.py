@@ -99,7 +99,7 @@ class Desk:
         if moved and known.machine:
             facts = {"was": known.machine, "is": message.machine, "incarnation": message.incarnation}
             place = Place(device=message.device)
-            incidents.raise_once(self._connection, "machine_changed", to_ms(self._now), place, facts)
+            incidents.raise_while_open(self._connection, "machine_changed", to_ms(self._now), place, facts)
         if moved or (message.closed and not known.closed):
             closed = known.closed or message.closed
             machine = message.machine or known.machine

@@ -5,8 +5,6 @@ Runs inside a transaction; who may do this, and who has to confirm it, is decide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection, RowMapping, select, update
 
 from admission import ledger
@@ -14,16 +12,6 @@ from admission.errors import ConfigError
 from admission.ledger import Held, JournalUnread, State
 from admission.seats import Account
 from server.store.schema import account, book, device, event, incarnation, incident, quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Stranded:
-    """Seats of a store that nobody has heard of for a while, or that was begun anew."""
-
-    device: str
-    incarnation: int
-    room: str
-    seats: int
 
 
 def fence_store(connection: Connection, name: str, number: int) -> None:

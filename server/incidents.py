@@ -77,7 +77,6 @@ WORDS: Mapping[str, Words] = {
     "annuls_nothing": Words("An annulment names no entry", "Look at the kiosk's last passages."),
     "bad_message": Words("A kiosk's message could not be read", "Update the older side; see what the error says."),
     "bad_signature": Words("A message with a wrong signature", "Somebody else uses its name, or its key changed."),
-    "lockout": Words("A steward's code was tried too often", "The badge is locked at that kiosk. Ask the steward."),
 }
 
 
@@ -119,44 +118,31 @@ def raise_incident(connection: Connection, kind: str, at: int, place: Place, fac
     connection.execute(insert(incident), row | {"facts": text, "resolved": None})
 
 
-def raise_once(connection: Connection, kind: str, at: int, place: Place, facts: Mapping[str, object]) -> bool:
-    """Writes an incident unless one of this kind, place and facts is there already; whether it was written.
-
-    What is wrong is repeated in every message of a kiosk; one incident says it.
-    """
-    text = msgspec.json.encode(dict(facts)).decode()
-    same = select(incident.c.id).where(
-        incident.c.kind == kind,
-        incident.c.device == place.device,
-        incident.c.room == place.room,
-        incident.c.facts == text,
-    )
-    if connection.execute(same.limit(1)).first() is not None:
+def raise_while_open(connection: Connection, kind: str, at: int, place: Place, facts: Mapping[str, object]) -> bool:
+    """Writes an incident unless one of this kind and place is still open; whether it was written."""
+    if is_open(connection, kind, place):
         return False
     raise_incident(connection, kind, at, place, facts)
     return True
 
 
-def raise_while_open(connection: Connection, kind: str, at: int, place: Place, facts: Mapping[str, object]) -> bool:
-    """Writes an incident unless one of this kind and place is still open; whether it was written."""
+def is_open(connection: Connection, kind: str, place: Place) -> bool:
+    """Whether an incident of this kind and place is not resolved yet."""
     still = select(incident.c.id).where(
         incident.c.kind == kind,
         incident.c.device == place.device,
         incident.c.room == place.room,
         incident.c.resolved.is_(None),
     )
-    if connection.execute(still.limit(1)).first() is not None:
-        return False
-    raise_incident(connection, kind, at, place, facts)
-    return True
+    return connection.execute(still.limit(1)).first() is not None
 
 
 def listed(connection: Connection, *, resolved: bool, limit: int = 200) -> list[Incident]:
-    """Open incidents, or resolved ones: grave ones first, the newest first."""
+    """Open incidents, grave ones first, or resolved ones; the newest first."""
     where = incident.c.resolved.is_not(None) if resolved else incident.c.resolved.is_(None)
     grave = incident.c.kind.in_([kind for kind, words in WORDS.items() if words.grave])
-    first = case((grave, 0), else_=1)
-    query = select(incident).where(where).order_by(first, incident.c.id.desc()).limit(limit)
+    first = [] if resolved else [case((grave, 0), else_=1)]
+    query = select(incident).where(where).order_by(*first, incident.c.id.desc()).limit(limit)
     rows = connection.execute(query).mappings()
     return [_incident(row) for row in rows]
 

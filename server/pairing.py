@@ -141,7 +141,7 @@ def confirm(connection: Connection, number: int, now: datetime) -> None:
     if done.rowcount != 1:
         raise ConfigError("this pairing does not wait for a confirmation any more; look at its page")
     row = connection.execute(select(pairing).where(pairing.c.id == number)).one()
-    _check_free(connection, row.device)
+    devices.check_free(connection, row.device)
     devices.enrol(connection, row.device, row.gate, bytes(row.public), now)
 
 
@@ -171,12 +171,7 @@ def gates(connection: Connection) -> list[tuple[str, str]]:
 
 
 def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", wanted.name):
-        raise ConfigError(f"kiosk name {wanted.name[:80]!r}: use lower-case letters, digits and hyphens, at most 64")
-    _check_free(connection, wanted.name)
-    if connection.execute(select(gate.c.id).where(gate.c.id == wanted.gate)).first() is None:
-        known = ", ".join(sorted(number for number, _ in gates(connection))) or "none yet"
-        raise ConfigError(f"there is no gate {wanted.gate[:80]!r}; gates are: {known}")
+    devices.check_new(connection, wanted.name, wanted.gate)
     _check_address(wanted.server)
     is_open = (pairing.c.state.in_(UNDECIDED), pairing.c.expires > to_ms(now))
     names = set(connection.execute(select(pairing.c.device).where(*is_open)).scalars())
@@ -184,11 +179,6 @@ def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
         raise ConfigError(f"a pairing of a kiosk {wanted.name!r} is going on already; finish or cancel it first")
     if len(names) >= MAX_OPEN:
         raise ConfigError(f"{MAX_OPEN} pairings are open; finish or cancel one first")
-
-
-def _check_free(connection: Connection, name: str) -> None:
-    if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
-        raise ConfigError(f"a kiosk {name!r} exists already; choose another name")
 
 
 def _check_address(server: str) -> None:

@@ -59,7 +59,7 @@ def awaited(connection: Connection, era: int) -> Sequence[str]:
     return sorted({*connection.execute(stores).scalars(), *connection.execute(unseen).scalars()})
 
 
-def unknown_before(connection: Connection, room: str) -> Sequence[str]:
+def with_new_stores(connection: Connection, room: str) -> Sequence[str]:
     """The kiosks of the room with a store that this database has heard of only since it was put back, unless heads were
     counted since: an earlier store of theirs may have been begun, and lost, after the copy was made."""
     since = select(func.coalesce(func.max(incident.c.at), 0)).where(incident.c.kind == "restore").scalar_subquery()
@@ -70,7 +70,7 @@ def unknown_before(connection: Connection, room: str) -> Sequence[str]:
         select(incarnation.c.device)
         .join(device, device.c.id == incarnation.c.device)
         .join(gate, gate.c.id == device.c.gate)
-        .where(gate.c.room == room, device.c.revoked.is_(None), incarnation.c.registered > since, ~counted.exists())
+        .where(gate.c.room == room, device.c.revoked.is_(None), incarnation.c.registered >= since, ~counted.exists())
     )
     return sorted(set(connection.execute(query).scalars()))
 
@@ -87,7 +87,7 @@ def try_open(connection: Connection, room: str, era: int) -> bool:
     vowed = connection.execute(select(book.c.vowed_era).where(book.c.room == room)).scalar_one()
     if vowed < era or awaited(connection, era):
         return False
-    if unknown_before(connection, room):  # confirmed too early: it has to be confirmed again, after a head count
+    if with_new_stores(connection, room):  # confirmed too early: it has to be confirmed again, after a head count
         connection.execute(update(book).where(book.c.room == room).values(vowed_era=era - 1))
         return False
     connection.execute(update(book).where(book.c.room == room).values(open_era=era))

@@ -35,6 +35,16 @@ def draw(text: str) -> Symbol:
     return Symbol(len(modules), "".join(runs))
 
 
+def svg(text: str) -> str:
+    """The symbol as a picture of its own, white around and behind it. Raises ValueError like ``draw``."""
+    symbol = draw(text)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {symbol.side} {symbol.side}" '
+        f'shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{symbol.side}v{symbol.side}H0z"/>'
+        f'<path d="{symbol.path}"/></svg>'
+    )
+
+
 def lines(text: str) -> list[str]:
     """The symbol for a terminal, two modules to a character, black on white whatever its colours are."""
     modules = _modules(text)

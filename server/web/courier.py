@@ -6,19 +6,17 @@ neither forge nor change them. Each is taken like one that came over the network
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import qrcode
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from qrcode.image.svg import SvgPathImage
 
 from admission import courier
 from admission.errors import BadMessage, BadSignature
 from admission.wire import Exchange
+from server import symbol
 from server.exchange import Outcome
 from server.store import passages
 from server.users import Role
@@ -122,18 +120,9 @@ def _told(parts: Parts, message: Exchange, outcome: Outcome, missing: list[int])
         "missing": missing,
         "waiting": max(0, message.head_seq - outcome.have_seq),
         "grant": text,
-        "svg": drawn(text),
+        "svg": symbol.svg(text),
         "says": f"{more} more seats for {place}" if more else f"No more seats for {place} just now",
     }
-
-
-def drawn(text: str) -> str:
-    """The text as a QR code, in SVG, with its quiet zone."""
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=4, image_factory=SvgPathImage)
-    code.add_data(text, optimize=0)
-    out = io.BytesIO()
-    code.make_image().save(out)
-    return out.getvalue().decode()
 
 
 def _texts(body: Any) -> list[str]:

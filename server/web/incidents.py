@@ -83,8 +83,6 @@ def _page(parts: Parts, number: int | None = None, problem: str | None = None) -
         told = _told(parts, connection, found)
         many = incidents.count_open(connection)
         names = particulars.names(connection, parts.current.get().event.zone)
-    if not resolved:
-        told.sort(key=lambda one: not one.incident.words.grave)  # stable: each half stays newest first
     return render_template(
         "incidents.html",
         active="incidents",

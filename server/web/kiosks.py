@@ -136,18 +136,24 @@ class Lanes:
         """Shows the admin that a known kiosk's messages are refused; keeps what a revoked one sends as evidence."""
         picture = self._parts.current.get()
         late = name in picture.revoked and _late(body, signature, picture.revoked[name])
-        if not late and name not in picture.devices:
-            return
-        self._parts.store.write(lambda connection: self._write_down(connection, name, late or None, error))
+        if late:
+            self._parts.store.write(lambda connection: self._keep_evidence(connection, late))
+        elif name in picture.devices:
+            self._note_refusal(name, error)
 
-    def _write_down(self, connection: Connection, name: str, late: Exchange | None, error: ThresholdError) -> None:
-        now, place = self._parts.clock(), Place(device=name)
-        if late is not None:
-            if passages.quarantined_of(connection, name) < MOST_EVIDENCE:
-                Desk(connection, self._parts.current.get().programme, now, None).keep_evidence(late, "a revoked kiosk")
-            return
-        kind = "bad_signature" if isinstance(error, BadSignature) else "bad_message"
-        incidents.raise_while_open(connection, kind, to_ms(now), place, {"what": str(error)[:300]})
+    def _keep_evidence(self, connection: Connection, late: Exchange) -> None:
+        if passages.quarantined_of(connection, late.device) < MOST_EVIDENCE:
+            programme, now = self._parts.current.get().programme, self._parts.clock()
+            Desk(connection, programme, now, None).keep_evidence(late, "a revoked kiosk")
+
+    def _note_refusal(self, name: str, error: ThresholdError) -> None:
+        """Writes only what is not written yet: anybody can send messages that are refused, and many."""
+        kind, place = "bad_signature" if isinstance(error, BadSignature) else "bad_message", Place(device=name)
+        with self._parts.store.read() as connection:
+            if incidents.is_open(connection, kind, place):
+                return
+        now, facts = to_ms(self._parts.clock()), {"what": str(error)[:300]}
+        self._parts.store.write(lambda c: incidents.raise_while_open(c, kind, now, place, facts))
 
     def _tell(self, outcome: Outcome) -> None:
         if outcome.touched:

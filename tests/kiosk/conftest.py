@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,11 +23,14 @@ from kiosk.face import Shown, Status
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
 from kiosk.reader import Frame, Reading
+from kiosk.stages import Stage
 from kiosk.standing import Standing
+from server import stewards
 from server.store.engine import PostgresStore, SqliteStore
 from server.web import Parts as ServerParts
 from server.web import create_parts
 from server.web.kiosks import Lanes
+from tests.kiosk.watch import CODE, Watch, Watches
 from tests.world import World, make_world, utc_now
 
 
@@ -219,3 +223,22 @@ def door(tmp_path: Path, kiosk_world: World, server_parts: ServerParts, time: Ti
     yield doors
     for kiosk in doors.made:
         kiosk.disk.close()
+
+
+@pytest.fixture
+def watch(door: Doors, sqlite_store: SqliteStore | PostgresStore) -> Watches:
+    """Makes a kiosk at a gate whose steward p5 has a code."""
+    sqlite_store.write(lambda c: stewards.set_code(c, "p5", CODE, os.urandom(16), os.urandom))
+    return lambda gate: Watch(door(gate))
+
+
+@pytest.fixture
+def opened(watch: Watches) -> Watches:
+    """The same, with the menu open."""
+
+    def make(gate: str) -> Watch:
+        made = watch(gate)
+        assert made.try_code() is Stage.MENU
+        return made
+
+    return make

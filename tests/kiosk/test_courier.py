@@ -15,6 +15,7 @@ from kiosk.face import courier_view
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate
 from kiosk.reader import ZbarReader
+from server import symbol
 from server.store.engine import PostgresStore, SqliteStore
 from server.web import Parts as ServerParts
 from server.web import courier as desk
@@ -178,7 +179,7 @@ def test_a_forged_code_is_not_believed(door: Doors, server_parts: ServerParts) -
     before = kiosk.standing.account("hall")
     forger = Ed25519PrivateKey.from_private_bytes(b"f" * 32)
     text = courier.answer(word(server_parts, kiosk), forger)
-    assert look(kiosk, desk.drawn(text)) == "courier_doubted"
+    assert look(kiosk, symbol.svg(text)) == "courier_doubted"
     assert kiosk.standing.account("hall") == before
     true = courier.answer(word(server_parts, kiosk), server_parts.current.get().event.signing)
     assert kiosk.show(true.replace("K-HALL-A", "K-HALL-B")) == "courier_thanks"  # the head is only for the phone

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+from click.testing import CliRunner
 from sqlalchemy import Connection, select
 
+from admission.errors import ThresholdError
 from admission.passage import Kind
-from server import acts, deeds
+from server import acts, deeds, supervision
 from server.acts import Act, Actor, State
+from server.config import Config
 from server.store import schema
+from server.store.engine import PostgresStore
 from server.users import Role
 from tests.server.desk import Server, badge_of
-from tests.world import PaperKiosk
+from tests.world import PASSWORD, PaperKiosk
 
 SUPERVISOR = Actor("supervisor", Role.SUPERVISOR)
 ADMIN = Actor("admin", Role.ADMIN)
@@ -66,3 +71,21 @@ def filled(server: Server, gate: str = "hall-a", people: int = 10) -> PaperKiosk
     server.exchange(kiosk)
     admit(server, kiosk, *range(1, people + 1))
     return kiosk
+
+
+def run(server: Server, *words: str, who: str = "", password: str = PASSWORD) -> tuple[int, str]:
+    """Runs a command of the server's beside it, in the name of ``who``; its status and what it said."""
+    url = server.store.plain_url if isinstance(server.store, PostgresStore) else f"sqlite:///{server.store.path}"
+
+    @click.group()
+    @click.pass_context
+    def main(context: click.Context) -> None:
+        context.obj = Config(database=url)
+
+    supervision.register(main, lambda: server.now)
+    by = ["--by", who, "--password-stdin"] if who else []
+    result = CliRunner().invoke(main, [*words, *by], input=f"{password}\n")
+    if isinstance(result.exception, Exception) and not isinstance(result.exception, ThresholdError):
+        raise result.exception
+    trouble = f"{result.exception}" if result.exception is not None else ""
+    return result.exit_code, result.output + trouble

@@ -6,20 +6,16 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-import click
 import pytest
-from click.testing import CliRunner
 
-from admission.errors import ConfigError, ThresholdError
-from server import acts, effects, supervision, users
+from admission.errors import ConfigError
+from server import acts, effects, users
 from server.acts import Actor, State
-from server.config import Config
 from server.deeds import DEEDS
 from server.store import schema
-from server.store.engine import PostgresStore
 from server.store.instants import to_ms
 from server.users import Role
-from tests.server.acting import ADMIN, STEWARD, SUPERVISOR, ask, book, confirm, filled
+from tests.server.acting import ADMIN, STEWARD, SUPERVISOR, ask, book, confirm, filled, run
 from tests.server.desk import Server
 from tests.world import PASSWORD
 
@@ -161,24 +157,6 @@ def test_what_cannot_be_is_said_in_a_sentence_and_nothing_is_written(server: Ser
 
 
 # ---- the command line ----
-
-
-def run(server: Server, *words: str, who: str = "", password: str = PASSWORD) -> tuple[int, str]:
-    """Runs a command of the server's beside it, in the name of ``who``; its status and what it said."""
-    url = server.store.plain_url if isinstance(server.store, PostgresStore) else f"sqlite:///{server.store.path}"
-
-    @click.group()
-    @click.pass_context
-    def main(context: click.Context) -> None:
-        context.obj = Config(database=url)
-
-    supervision.register(main, lambda: server.now)
-    by = ["--by", who, "--password-stdin"] if who else []
-    result = CliRunner().invoke(main, [*words, *by], input=f"{password}\n")
-    if isinstance(result.exception, Exception) and not isinstance(result.exception, ThresholdError):
-        raise result.exception
-    trouble = f"{result.exception}" if result.exception is not None else ""
-    return result.exit_code, result.output + trouble
 
 
 def test_an_act_of_two_people_on_the_command_line(server: Server) -> None:

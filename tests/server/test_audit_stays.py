@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import delete, insert, update
 
@@ -12,29 +9,14 @@ from admission.passage import Kind
 from server.store.schema import book, passage, stay
 from tests.server.audit_day import (
     SECOND,
-    blank_event,
     change,
     day,
     enter,
     leave,
     notes,
-    opened,
     wrongs,
 )
 from tests.server.desk import Server
-from tests.world import World
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
-    """A database in which nothing has happened yet."""
-    return blank_event(tmp_path_factory.mktemp("audit"))
-
-
-@pytest.fixture
-def plain(blank: tuple[Path, World], tmp_path: Path) -> Iterator[Server]:
-    """The exchange on SQLite alone: what is tampered with has nothing to do with the database."""
-    yield from opened(blank, tmp_path)
 
 
 class TestStays:

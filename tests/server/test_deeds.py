@@ -194,7 +194,7 @@ def test_unbadged_people_take_seats_and_give_them_back(server: Server) -> None:
 
 def test_after_a_restore_rooms_are_confirmed_by_two_and_the_kiosks_awaited(server: Server) -> None:
     kiosk = filled(server, people=3)
-    era = server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now), {}))
+    era = server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now) + 1, {}))
     done = agreed(server, "confirm-room", room="hall")
     assert "still awaited: k-club-door, k-hall-a" in done.outcome
     assert (book(server)["vowed_era"], book(server)["open_era"]) == (era, 1)
@@ -206,9 +206,9 @@ def test_after_a_restore_rooms_are_confirmed_by_two_and_the_kiosks_awaited(serve
 
 
 def test_a_confirmation_does_not_outlive_another_restore(server: Server) -> None:
-    server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now), {}))
+    server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now) + 1, {}))
     one = ask(server, "confirm-room", room="hall")
-    server.store.write(lambda c: restore.raise_era(c, 2, to_ms(server.now), {}))
+    server.store.write(lambda c: restore.raise_era(c, 2, to_ms(server.now) + 1, {}))
     with pytest.raises(ConfigError, match="put back once more"):
         confirm(server, one)
     assert book(server)["vowed_era"] == 1

@@ -9,29 +9,26 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
-import click
 import pytest
-from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from admission.errors import ConfigError, ThresholdError
+from admission.errors import ConfigError
 from admission.passage import Kind
-from server import acts, badges, event, incidents, particulars, supervision
+from server import acts, badges, event, incidents, particulars
 from server.acts import Actor
-from server.config import Config
 from server.deeds import DEEDS
 from server.incidents import Incident, Place
 from server.live import NEWS, ROOMS
 from server.particulars import Told
 from server.store import schema
-from server.store.engine import PostgresStore, migrate, open_store
+from server.store.engine import migrate, open_store
 from server.store.instants import to_ms
 from server.users import Role
 from tests.pages import Site, token
+from tests.server.acting import run
 from tests.server.desk import Server, badge_of
-from tests.world import PASSWORD
 
 SUPERVISOR = Actor("supervisor", Role.SUPERVISOR)
 
@@ -167,36 +164,19 @@ def test_an_incident_is_resolved_once_and_with_a_note(server: Server) -> None:
 # ---- the command line ----
 
 
-def run(server: Server, *words: str, who: str = "") -> str:
-    """What a command says, whatever comes of it."""
-    url = server.store.plain_url if isinstance(server.store, PostgresStore) else f"sqlite:///{server.store.path}"
-
-    @click.group()
-    @click.pass_context
-    def main(context: click.Context) -> None:
-        context.obj = Config(database=url)
-
-    supervision.register(main, lambda: server.now)
-    by = ["--by", who, "--password-stdin"] if who else []
-    result = CliRunner().invoke(main, [*words, *by], input=f"{PASSWORD}\n")
-    if isinstance(result.exception, Exception) and not isinstance(result.exception, ThresholdError):
-        raise result.exception
-    return f"{result.output}{result.exception or ''}"
-
-
 def test_incidents_are_listed_and_resolved_on_the_command_line(server: Server) -> None:
-    assert run(server, "incidents") == "no incident is open\n"
+    assert run(server, "incidents")[1] == "no incident is open\n"
     twice(server)
-    said = run(server, "incidents")
+    said = run(server, "incidents")[1]
     assert "Somebody came in twice" in said
     assert "Person: Person 1 (p1)" in said
     words = ["resolve-incident", "1", "--note", "A twin."]
-    assert "viewers may not resolve incidents" in run(server, *words, who="viewer")
-    assert run(server, *words, who="steward") == "incident 1 is resolved\n"
-    assert "resolved already" in run(server, *words, who="steward")
-    assert "there is no incident 9" in run(server, "resolve-incident", "9", "--note", "x", who="steward")
-    assert run(server, "incidents") == "no incident is open\n"
-    assert "Resolved by steward" in run(server, "incidents", "--all")
+    assert "viewers may not resolve incidents" in run(server, *words, who="viewer")[1]
+    assert run(server, *words, who="steward")[1] == "incident 1 is resolved\n"
+    assert "resolved already" in run(server, *words, who="steward")[1]
+    assert "there is no incident 9" in run(server, "resolve-incident", "9", "--note", "x", who="steward")[1]
+    assert run(server, "incidents")[1] == "no incident is open\n"
+    assert "Resolved by steward" in run(server, "incidents", "--all")[1]
 
 
 # ---- the pages ----

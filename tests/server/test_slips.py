@@ -101,7 +101,7 @@ def test_a_store_that_the_copy_does_not_know_asks_for_a_head_count_before_seats_
             server.exchange(door)
     server.store.write(lambda c: restore.confirm(c, "hall"))
     with server.store.read() as connection:
-        assert list(restore.unknown_before(connection, "hall")) == ["k-hall-a", "k-hall-b", "k-hall-out"]
+        assert list(restore.with_new_stores(connection, "hall")) == ["k-hall-a", "k-hall-b", "k-hall-out"]
         assert "hall" in restore.closed_rooms(connection)
     assert [grant.granted for grant in server.exchange(server.kiosk("hall-a")).grants] == [0]
 

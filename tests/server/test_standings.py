@@ -275,7 +275,7 @@ def test_after_a_restore_it_is_said_for_whom_the_room_waits(server: Server) -> N
     gone = schema.device.c.id.not_in(("k-hall-a", "k-hall-b"))
     server.store.write(lambda c: c.execute(update(schema.device).where(gone).values(revoked=to_ms(server.now))))
     assert stands(server).recovery is None
-    server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now), {}))
+    server.store.write(lambda c: restore.raise_era(c, 1, to_ms(server.now) + 1, {}))
     server.era += 1
     server.exchange(first)
     server.exchange(first)
