@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from admission.errors import BadMessage, BadSignature
+from admission.health import Health
 from admission.venue import Programme
 
 VERSION = 1
@@ -75,7 +76,8 @@ class Cursors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a kiosk says. ``passages`` are the journalled bytes from ``first_seq`` on; ``head`` is the chain's hash
     after the last passage that the kiosk has written, which has the number ``head_seq``; ``acknowledged``: the server
-    has said that it holds everything up to here, in ``era``. ``closed``: this store ends here and spends no more."""
+    has said that it holds everything up to here, in ``era``. ``closed``: this store ends here and spends no more.
+    ``health``: how well it reads, now and then in the news lane."""
 
     v: int = VERSION
     device: str
@@ -95,6 +97,7 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     acknowledged: int = 0
     machine: Machine = ""
     closed: bool = False
+    health: Health | None = None
 
 
 class GrantTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -23,7 +24,9 @@ import msgspec
 
 from admission.errors import ConfigError, ThresholdError
 from admission.wire import Enrolment
-from kiosk.camera import Away, Frame, lasting, open_camera
+from kiosk.camera import Away, Care, Shot, lasting
+from kiosk.camera.lens import Lens
+from kiosk.camera.pace import Pace
 from kiosk.clock import Clock
 from kiosk.config import (
     Config,
@@ -36,16 +39,19 @@ from kiosk.config import (
 )
 from kiosk.courier import Courier
 from kiosk.disk import Disk
-from kiosk.dispatch import Dispatch
+from kiosk.dispatch import Dispatch, Vitals
 from kiosk.doorkeeper import Doorkeeper
 from kiosk.face import Face, Place, corner, courier_view
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
+from kiosk.health import Diary
 from kiosk.journal import Journal
 from kiosk.padlock import Padlock
 from kiosk.pairing import Booth, Candidate, converse
 from kiosk.postbox import Postbox
-from kiosk.reader import Reader, ZbarReader
+from kiosk.reader import Reader
+from kiosk.reader.cell import Cell
+from kiosk.reader.eye import Eye
 from kiosk.readout import Wanted, begin_store, read_out
 from kiosk.standing import Standing
 from kiosk.steward import Corner
@@ -67,7 +73,7 @@ def boot_ms() -> int:
 @click.option("--config", type=click.Path(path_type=Path), help="the settings (TOML)")
 @click.option("--data", help="the folder of this kiosk's store")
 @click.option("--enrolment", help="the file that makes this machine a kiosk; if there is none, it pairs first")
-@click.option("--camera", help="a device number, a video, a directory of images or a YUV4MPEG2 stream")
+@click.option("--camera", help="a device number, picamera, a video, a directory of images or a YUV4MPEG2 stream")
 @click.option("--screen", help="host:port of the face's page")
 @click.pass_context
 def main(context: click.Context, /, config: Path | None, **given: str | None) -> None:
@@ -156,6 +162,7 @@ class Kiosk:
     gate: Gate
     courier: Courier
     corner: Corner
+    diary: Diary
 
 
 def build(
@@ -166,14 +173,15 @@ def build(
     clock = _clock()
     journal, standing = Journal(disk), Standing(disk)
     doorkeeper = Doorkeeper(disk, journal, standing, clock)
-    machine = machine_name(settings.machine)
-    dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals, machine)
+    diary = Diary(clock.ms, version("threshold"))
+    vitals = Vitals(lambda: doorkeeper.arrivals, machine_name(settings.machine), diary.figures)
+    dispatch = Dispatch(enrolment, disk, journal, standing, clock, vitals)
     uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, on_rolled_back)
     courier = Courier(dispatch, journal, standing, on_rolled_back)
     stewarding, padlock = Stewarding(disk, journal, standing, clock), Padlock(disk, standing, clock)
     steward = Corner(stewarding, padlock, standing, clock, uplink)
-    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face, courier, steward))
-    return Kiosk(disk, standing, uplink, gate, courier, steward)
+    gate = Gate(Parts(journal, standing, doorkeeper, clock, uplink, reader, face, courier, steward, diary))
+    return Kiosk(disk, standing, uplink, gate, courier, steward, diary)
 
 
 def run(settings: Config) -> int:
@@ -182,9 +190,9 @@ def run(settings: Config) -> int:
     station = _Station(settings)
     page = station.screen.serve(host, port)
     click.echo(f"the door's screen is at http://{settings.screen}/")
-    frames = lasting(lambda: open_camera(settings.camera, time.sleep), time.sleep)
+    lens = Lens(settings.camera, settings.optics, station.pace, boot_ms, time.sleep)
     try:
-        station.work(frames)
+        station.work(lasting(lens.open, time.sleep, station.care))
     except KeyboardInterrupt:
         station.stop.status = station.stop.status or 0
     page.shutdown()
@@ -198,9 +206,13 @@ class _Station:
     def __init__(self, settings: Config) -> None:
         """Raises ConfigError or DiskError for what would stop it later."""
         self._settings, self._path = settings, settings.enrolment_path
-        self._reader = ZbarReader()
+        self._cell = Cell(time.monotonic)
+        self._cell.ready()  # it starts while the rest does
+        self._reader = Eye(lambda: time.thread_time() * 1000 + self._cell.cpu_ms, self._cell.read, settings.budget_ms)
+        self._reader.warm_up()
         self._watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
         self._kiosk: Kiosk | None = None
+        self.care, self.pace = Care(), Pace(settings.optics.fps, settings.optics.idle_fps)
         enrolment = find_enrolment(self._path)
         self.stop = _Stop()
         self.screen = Screen(self._place, [courier_view.blueprint(self._slips), corner.blueprint(self._corner)])
@@ -209,23 +221,26 @@ class _Station:
         else:
             self._kiosk = self._build(enrolment)
 
-    def work(self, frames: Iterator[Frame | Away]) -> None:
+    def work(self, shots: Iterator[Shot | Away]) -> None:
         """Pairs if it must, then keeps the gate; returns when there are no more frames, or it is to stop."""
         if self._kiosk is None:
-            enrolment = self._pair(frames)
+            enrolment = self._pair(shots)
             if enrolment is None:
                 return
             write_enrolment(self._path, enrolment)
             self._kiosk = self._build(enrolment)
         self._kiosk.uplink.start()
-        for frame in frames:
-            self._kiosk.gate.step(frame)
+        for shot in shots:
+            self._kiosk.gate.step(shot if isinstance(shot, Away) else shot.frame)
+            self.pace.note(self._kiosk.gate.awake, boot_ms())
+            self._kiosk.diary.note_camera(self.care.trouble, self.care.reopened)
             self._watchdog.feed(boot_ms())
             if self.stop.status is not None:
                 return
 
     def close(self) -> None:
-        """Lets go of network and store."""
+        """Lets go of zbar, network and store."""
+        self._cell.close()
         if self._kiosk is None:
             return
         self._kiosk.uplink.close()
@@ -234,11 +249,12 @@ class _Station:
         else:
             self._kiosk.disk.close()
 
-    def _pair(self, frames: Iterator[Frame | Away]) -> Enrolment | None:
+    def _pair(self, shots: Iterator[Shot | Away]) -> Enrolment | None:
         post = Postbox(self._settings.ca)
         booth = Booth(self._reader, post, self.screen, lambda: secrets.token_bytes(32), boot_ms)
-        for frame in frames:
-            enrolment = booth.step(frame)
+        for shot in shots:
+            enrolment = booth.step(shot if isinstance(shot, Away) else shot.frame)
+            self.pace.note(True, boot_ms())
             self._watchdog.feed(boot_ms())
             if enrolment is not None:
                 return enrolment

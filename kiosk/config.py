@@ -20,17 +20,89 @@ KEY_BYTES = 32
 MACHINE_IDS = (Path("/proc/device-tree/serial-number"), Path("/etc/machine-id"))
 MACHINE_DIGITS = 16
 Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
+AUTO = -1
+"""For a setting of the camera: it chooses by itself."""
+TURNS = (0, 90, 180, 270)
+SIDES = (160, 8192)
+MOST_FPS = 120
+LEAST_KEPT = 0.1
+
+
+class Optics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the camera looks: the table ``[optics]``. What a camera or its driver does not have is passed over.
+
+    ``size``: width and height, where the camera has it, else 1280x720; ``fps``: frames a second while something moves
+    or is held up, ``idle_fps``: else; ``rotate``: degrees clockwise; ``mirror``: left and right change places;
+    ``crop``: left, top, right and bottom edge of what is kept of the upright picture, from 0 to 1 ([] or "": all);
+    ``focus``, ``exposure`` (the shutter in milliseconds), ``gain``, ``white_balance`` (kelvin): fixed, or -1 for
+    automatic. Focus and gain are in the driver's numbers: its own ones with V4L2, dioptres and a factor with picamera.
+
+    Raises ValueError naming the setting and what to write.
+    """
+
+    size: tuple[int, int] = (1920, 1080)
+    fps: int = 30
+    idle_fps: int = 10
+    rotate: int = 0
+    mirror: bool = False
+    crop: tuple[float, ...] | str = ()
+    focus: float = AUTO
+    exposure: float = AUTO
+    gain: float = AUTO
+    white_balance: float = AUTO
+
+    def __post_init__(self) -> None:
+        least, most = SIDES
+        if not all(least <= side <= most and side % 2 == 0 for side in self.size):
+            raise ValueError(
+                f"size = {list(self.size)}: write two even numbers from {least} to {most}, like [1920, 1080]"
+            )
+        if not 1 <= self.fps <= MOST_FPS:
+            raise ValueError(f"fps = {self.fps}: write a number from 1 to {MOST_FPS}, like 30")
+        if not 1 <= self.idle_fps <= self.fps:
+            raise ValueError(f"idle_fps = {self.idle_fps}: write a number from 1 to fps, which is {self.fps}")
+        if self.rotate not in TURNS:
+            raise ValueError(f"rotate = {self.rotate}: write 0, 90, 180 or 270 (degrees clockwise)")
+        for name in ("focus", "exposure", "gain", "white_balance"):
+            value = getattr(self, name)
+            if value != AUTO and not 0 <= value < float("inf"):
+                raise ValueError(f"{name} = {value:g}: write -1 for automatic, or a number from 0 up")
+        _check_crop(self.crop)
+
+    @property
+    def kept(self) -> tuple[float, float, float, float] | None:
+        """The crop, or None if all of the picture is kept."""
+        if isinstance(self.crop, str) or not self.crop:
+            return None
+        left, top, right, bottom = self.crop
+        return left, top, right, bottom
+
+
+def _check_crop(crop: tuple[float, ...] | str) -> None:
+    if crop in ("", ()):
+        return
+    how = "write the edges [left, top, right, bottom] of what is kept as fractions from 0 to 1, like [0.2, 0, 0.8, 1]"
+    if isinstance(crop, str) or len(crop) != 4:
+        raise ValueError(f"crop = {crop if isinstance(crop, str) else list(crop)!r}: {how}, or [] for none")
+    left, top, right, bottom = crop
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"crop = {list(crop)}: {how}")
+    if min(right - left, bottom - top) < LEAST_KEPT:
+        raise ValueError(f"crop = {list(crop)}: so little is kept that no badge is seen whole; keep a tenth at least")
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``enrolment``: the file that makes this machine a kiosk ("": in the data folder); ``camera``: a device number, a
-    video, a directory of images or a stream (see kiosk.camera); ``screen``: host and port of the face's page; ``ca``:
-    the certificate that the server's TLS is pinned to; ``machine``: how the audit names this hardware ("": a name is
-    made from the hardware's number)."""
+    """``enrolment``: the file that makes this machine a kiosk ("": in the data folder); ``camera``: a device number,
+    "picamera", a video, a directory of images or a stream (see kiosk.camera.lens), and ``optics``: how it looks;
+    ``budget_ms``: CPU time that reading one frame may take at most (kiosk.reader.eye); ``screen``: host and port of the
+    face's page; ``ca``: the certificate that the server's TLS is pinned to; ``machine``: how the audit names this
+    hardware ("": a name is made from the hardware's number)."""
 
     data: str = "/var/lib/threshold-kiosk"
     enrolment: str = ""
     camera: str = "0"
+    optics: Optics = Optics()
+    budget_ms: Annotated[float, msgspec.Meta(ge=1, le=1000)] = 25.0
     screen: str = "127.0.0.1:8090"
     ca: str = ""
     machine: Name = ""

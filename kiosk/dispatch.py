@@ -5,6 +5,7 @@ A report and its passages are read together, so they never contradict each other
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from admission import courier, wire
 from admission.courier import Delivered
 from admission.errors import BadMessage
+from admission.health import Health, is_sound
 from admission.seats import RolledBack
 from admission.wire import Answer, Enrolment, Exchange, Lane, Presenting, Report
 from kiosk.clock import Anchor, Clock
@@ -21,9 +23,12 @@ from kiosk.disk import CLOSED, Disk
 from kiosk.journal import Journal
 from kiosk.standing import Standing
 
+log = logging.getLogger(__name__)
+
 ASK_PASSAGES = 20
 NEWS_PASSAGES = 200
 COURIER_PASSAGES = 3000
+HEALTH_EVERY_MS = 10_000
 
 
 class NotForThisKiosk(BadMessage):
@@ -43,21 +48,23 @@ class Letter:
     written_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a letter says besides journal and standing: who came lately, a name of the hardware, how well it reads."""
+
+    arrivals: Callable[[], int] = lambda: 0
+    machine: str = ""
+    health: Callable[[], Health | None] = lambda: None
+
+
 class Dispatch:
     """Writes letters and reads answers."""
 
-    def __init__(  # noqa: PLR0913 - the parts that it works with, by name
-        self,
-        enrolment: Enrolment,
-        disk: Disk,
-        journal: Journal,
-        standing: Standing,
-        clock: Clock,
-        arrivals: Callable[[], int],
-        machine: str = "",
+    def __init__(
+        self, enrolment: Enrolment, disk: Disk, journal: Journal, standing: Standing, clock: Clock, vitals: Vitals
     ) -> None:
-        """``machine``: a name of the hardware."""
-        self._machine = machine
+        self._vitals = vitals
+        self._health_due_ms = 0
         self._device = enrolment.device
         self._key = Ed25519PrivateKey.from_private_bytes(enrolment.seed)
         self._server_key = Ed25519PublicKey.from_public_bytes(enrolment.server_key)
@@ -65,15 +72,37 @@ class Dispatch:
         self._journal = journal
         self._standing = standing
         self._clock = clock
-        self._arrivals = arrivals
         kept = disk.fact("anchor")
         clock.adopt(msgspec.json.decode(kept, type=Anchor) if kept else None)
 
     def write(self, lane: Lane, presenting: Presenting | None = None, wait_ms: int = 0) -> Letter:
-        """A letter with the report of this moment and the oldest passages that the server does not have."""
+        """A letter with the report of this moment and the oldest passages that the server does not have.
+
+        One in the news lane also says how well the kiosk reads, every ten seconds. Only one thread writes these.
+        """
         written = self._clock.ms()
-        most = ASK_PASSAGES if lane is Lane.ASK else NEWS_PASSAGES
-        return self._seal(self._message(lane, written, most, presenting, wait_ms))
+        if lane is Lane.ASK:  # somebody waits for it: small and quick
+            return self._seal(self._message(lane, written, ASK_PASSAGES, presenting, wait_ms))
+        message = self._message(lane, written, NEWS_PASSAGES, presenting, wait_ms)
+        return self._seal(msgspec.structs.replace(message, health=self._health(written)))
+
+    def _health(self, now_ms: int) -> Health | None:
+        """The figures, if they are due. Nothing that is wrong with them may cost the door its line: the server refuses
+        a letter with one figure out of bounds, and all that it brings."""
+        if now_ms < self._health_due_ms:
+            return None
+        try:
+            health = self._vitals.health()
+            if health is None:
+                return None
+            self._health_due_ms = now_ms + HEALTH_EVERY_MS
+            if is_sound(health):
+                return health
+            log.error("the figures of reading are out of bounds and not sent: %s", health)
+        except Exception:  # see above
+            self._health_due_ms = now_ms + HEALTH_EVERY_MS
+            log.exception("there are no figures of reading")
+        return None
 
     def read_out(self, *, whole: bool) -> Iterator[Letter]:
         """The report of this moment with the journal, in as many letters as it takes, at least one: what was not
@@ -114,7 +143,7 @@ class Dispatch:
                 wait_ms=wait_ms,
                 era=self._journal.era,
                 acknowledged=self._journal.acknowledged,
-                machine=self._machine,
+                machine=self._vitals.machine,
                 closed=self._disk.fact(CLOSED) is not None,
             )
 
@@ -202,7 +231,7 @@ class Dispatch:
             Report(
                 room,
                 **asdict(self._standing.account(room)),
-                arrivals=self._arrivals() if room == mine else 0,
+                arrivals=self._vitals.arrivals() if room == mine else 0,
                 hold=self._standing.hold(room).number,
             )
             for room in sorted(rooms)

@@ -20,11 +20,13 @@ from kiosk.camera import Away, Frame
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.doorkeeper import Decision, Doorkeeper
-from kiosk.face import WAITING, Face, Shown, Status, refusal
+from kiosk.face import WAITING, Face, Shown, Status, hint, refusal
 from kiosk.face.words import TRY
+from kiosk.health import Diary
+from kiosk.hints import Hints
 from kiosk.journal import Journal, Visit
 from kiosk.presentation import Presentations
-from kiosk.reader import Glance, Reader
+from kiosk.reader import Reader, Sight
 from kiosk.standing import Site, Standing
 from kiosk.steward import Corner
 
@@ -64,6 +66,7 @@ class Parts:
     face: Face
     courier: Courier
     corner: Corner | None = None
+    diary: Diary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,11 @@ class Gate:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._glance = Glance()
         self._presentations = Presentations()
+        self._hints = Hints()
         self._read_ms = 0
+        self.awake = True
+        """Whether something moves or is held up: frames are wanted fast."""
         self._shown_until = 0
         self._moment: _Moment | None = None
         self._tries = MOMENTS
@@ -142,11 +147,13 @@ class Gate:
         now = self._parts.clock.ms()
         # However slow the camera: what is held up must be seen again before its presentation would end.
         overdue = not self._presentations.idle and now - self._read_ms >= LOOK_AGAIN_MS
-        readings = []
-        if self._glance.deserves(frame) or overdue:
+        sight = self._parts.reader.look(frame, now, insist=overdue)
+        if sight.spent:
             self._read_ms = now
-            readings = self._parts.reader.read(frame)
-        text = self._presentations.see([reading.text for reading in readings], now)
+        text = self._presentations.see(sight.readings, now)
+        self.awake = sight.moved or not self._presentations.idle
+        if self._parts.diary is not None:
+            self._parts.diary.note(sight, began=text is not None, now_ms=now)
         due = self._moment
         if text is not None:
             self._moment, self._tries = None, MOMENTS
@@ -156,9 +163,18 @@ class Gate:
         elif due is not None and now >= due.at_ms:
             self._moment = None
             self.present(due.text)
-        elif now >= self._shown_until:
-            ready = self._parts.standing.site is not None
-            self._show(Shown(WAITING, "waiting") if ready else Shown("moment", "starting"))
+        else:
+            self._wait(sight, now)
+
+    def _wait(self, sight: Sight, now: int) -> None:
+        """Nobody is decided on: what to do with a code that cannot be read, or that the door is free."""
+        advice = self._hints.hear(sight.advice, now)
+        if now < self._shown_until:
+            return
+        if self._parts.standing.site is None:
+            self._show(Shown("moment", "starting"))
+        else:
+            self._show(hint(advice) if advice is not None else Shown(WAITING, "waiting"))
 
     def _postpone(self, text: str) -> bool:
         """Asks again soon, for two seconds at most."""

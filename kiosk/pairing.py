@@ -21,7 +21,7 @@ from admission.pairing import PREFIX, Code, Enrol, Enrolled, State
 from admission.wire import Enrolment
 from kiosk.camera import Away, Frame
 from kiosk.face import Face, Shown, Status
-from kiosk.reader import Glance, Reader
+from kiosk.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,6 @@ class Booth:
     ) -> None:
         """``seed``: 32 random bytes each time; ``now``: milliseconds that never jump."""
         self._reader, self._post, self._face, self._seed, self._now = reader, post, face, seed, now
-        self._glance = Glance()
         self._known: dict[str, Candidate] = {}
         self._candidate: Candidate | None = None
         self._seen = ""
@@ -163,9 +162,13 @@ class Booth:
         if self._blind:
             self._blind = False
             self._face.show(self._shown)
-        if self._asked or not self._glance.deserves(frame):
+        if self._asked:
             return
-        codes = [reading.text for reading in self._reader.read(frame) if reading.text.startswith(PREFIX)]
+        codes = [
+            reading.text
+            for reading in self._reader.look(frame, self._now()).readings
+            if reading.text.startswith(PREFIX)
+        ]
         if codes and codes[0] != self._seen:
             self._seen = codes[0]
             self._take_up(codes[0])

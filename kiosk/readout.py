@@ -18,7 +18,7 @@ from admission.errors import ConfigError, DiskError
 from admission.wire import Enrolment
 from kiosk.clock import Clock
 from kiosk.disk import CLOSED, Disk
-from kiosk.dispatch import Dispatch, Letter
+from kiosk.dispatch import Dispatch, Letter, Vitals
 from kiosk.journal import Journal
 from kiosk.standing import Standing
 
@@ -54,7 +54,7 @@ def read_out(store: Path, enrolment: Enrolment, clock: Clock, wanted: Wanted) ->
     try:
         journal = Journal(disk)
         # Without the machine's name: the card may have been put into another one to be read.
-        dispatch = Dispatch(enrolment, disk, journal, Standing(disk), clock, lambda: 0)
+        dispatch = Dispatch(enrolment, disk, journal, Standing(disk), clock, Vitals())
         if wanted.close:
             with disk.transaction():
                 disk.set_fact(CLOSED, "read out")

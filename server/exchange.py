@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from admission.passage import GENESIS
 from admission.venue import Programme
 from admission.wire import Exchange, GrantTo
-from server import fencing, incidents
+from server import fencing, health, incidents
 from server.incidents import Place
 from server.intake import Intake, keep
 from server.seating import REACH_MS, Seating
@@ -73,9 +73,7 @@ class Desk:
             at = replace(at, fenced=True)
         seating = Seating(self._connection, self._programme, self._gate, eras.now, self._now, self._sought, carried)
         grants = seating.seat(message, at, known.have_seq)
-        said = (at.have_seq, at.head, max(known.said_seq, message.head_seq, at.have_seq))
-        heard = to_ms(self._now) - (REACH_MS if carried else 0)
-        passages.advance(self._connection, message.device, message.incarnation, said, max(known.heard, heard))
+        self._write_down(message, at, known, carried=carried)
         asked = message.presenting
         return Outcome(
             have_seq=at.have_seq,
@@ -106,6 +104,14 @@ class Desk:
             passages.name_machine(self._connection, message.device, message.incarnation, machine, closed=closed)
             known = replace(known, machine=machine, closed=closed)
         return known
+
+    def _write_down(self, message: Exchange, at: Chain, known: Chain, *, carried: bool) -> None:
+        """How far the chain has come and when it was heard of; and how well the kiosk reads, if it says so now."""
+        said = (at.have_seq, at.head, max(known.said_seq, message.head_seq, at.have_seq))
+        heard = to_ms(self._now) - (REACH_MS if carried else 0)
+        passages.advance(self._connection, message.device, message.incarnation, said, max(known.heard, heard))
+        if message.health is not None and not carried:
+            health.keep(self._connection, message.device, message.health, self._now)
 
     def _note_lost_store(self, message: Exchange) -> None:
         """An earlier store of this kiosk may hold seats: they stay counted, and somebody should know."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from admission.rules import Why
 from kiosk.face.words import WORDS
+from kiosk.reader.sight import Advice
 
 WAITING = "waiting"
 STEWARD = "steward"
@@ -85,6 +86,11 @@ class Face(Protocol):
 
     def report(self, status: Status) -> None:
         """Shows the state of the kiosk itself."""
+
+
+def hint(advice: Advice) -> Shown:
+    """What helps to read the badge that is held up."""
+    return Shown("reading", f"hint_{advice.value}")
 
 
 def refusal(why: Why, detail: str = "") -> Shown:

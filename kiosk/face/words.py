@@ -36,6 +36,13 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "starting": Words("Starting up", "This door will be ready in a moment."),
         "waiting": Words("Hold up your badge", "Show its square code to the camera, about 30 cm away."),
         "reading": Words("Reading your badge", "Please hold it still."),
+        # a code in view that cannot be read yet
+        "hint_closer": Words("A little closer", "Hold your badge about 30 cm from the camera."),
+        "hint_hold_still": Words("Hold it still", "The camera needs one moment without movement."),
+        "hint_blurred": Words("Not sharp yet", "Hold your badge still, about 30 cm from the camera."),
+        "hint_dark": Words("More light, please", "Turn your badge to the light, or make your screen brighter."),
+        "hint_glare": Words("Less glare, please", "Tilt your badge a little until nothing shines in it."),
+        "hint_cut_off": Words("Show the whole code", "Move your badge to the middle of the camera's view."),
         "moment": Words("One moment", "We are checking your badge. Please stay here."),
         # the passage is counted
         "welcome": Words("Welcome", "Please go in."),

@@ -228,6 +228,15 @@ incarnation = Table(
     Column("era", Integer, nullable=False, server_default="1"),  # in which it has reported since a restore
 )
 
+# How well a kiosk reads, as it said last; not what the past was like, and nothing that anything is decided by.
+health = Table(
+    "health",
+    metadata,
+    Column("device", String(64), ForeignKey("device.id"), primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("body", Text, nullable=False),  # admission.health.Health as JSON
+)
+
 account = Table(
     "account",
     metadata,

@@ -16,7 +16,7 @@ from flask_login import current_user
 
 from admission import pairing as words
 from admission.errors import ConfigError
-from server import pairing, symbol
+from server import health, pairing, symbol
 from server.pairing import Pairing, State, Wanted
 from server.users import Role
 from server.web.auth import only
@@ -90,12 +90,22 @@ def _decide(parts: Parts, one: Pairing) -> None:
 
 
 def _list(parts: Parts, problem: str | None) -> str:
+    now = parts.clock()
     with parts.store.read() as connection:
         known, gates = pairing.kiosks(connection), pairing.gates(connection)
+        figures = health.read(connection, now)
     form = {"name": "", "gate": "", "server": request.url_root.rstrip("/")} | request.form.to_dict()
     zone = parts.current.get().event.zone
     return render_template(
-        "kiosks.html", active="kiosks", kiosks=known, gates=gates, form=form, problem=problem, zone=zone
+        "kiosks.html",
+        active="kiosks",
+        kiosks=known,
+        figures=figures,
+        gates=gates,
+        form=form,
+        problem=problem,
+        zone=zone,
+        now=now,
     )
 
 

@@ -163,7 +163,7 @@ class Lanes:
 
     def _look_again(self, message: Exchange, found: _Found, picture: Picture) -> _Found:
         """After a wait the seats may have moved: the report is taken once more, without its passages."""
-        again = msgspec.structs.replace(message, passages=(), presenting=None)
+        again = msgspec.structs.replace(message, passages=(), presenting=None, health=None)
         fresh = self._parts.store.write(lambda connection: self._take(connection, again, picture))
         self._tell(fresh.outcome)
         return _Found(replace(fresh.outcome, verdicts=found.outcome.verdicts), None)

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from admission import courier, pairing, passage, record, stays, venue, wire
+from admission import courier, health, pairing, passage, record, stays, venue, wire
 from admission.badge import Badge, EventKeys, base45_decode, issue, token_bytes, verify
 from admission.passage import GENESIS, Passage, chain
 from admission.record import Record
@@ -25,7 +25,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8
 _MARKED = re.findall(r"<!-- example: ([\w-]+) -->\n```\w+\n(.*?)\n```", DOCUMENT, re.DOTALL)
 EXAMPLES = dict(_MARKED)
 STRUCTS: tuple[type[msgspec.Struct], ...] = (
-    *(wire.Exchange, wire.Report, wire.Presenting, wire.Cursors),
+    *(wire.Exchange, wire.Report, wire.Presenting, wire.Cursors, health.Health, health.StageHealth),
     *(wire.Answer, wire.GrantTo, wire.Whereabouts, wire.ProgrammeNews, wire.Keyring, wire.Key),
     *(wire.BadgeNews, wire.Listed, wire.PresenceNews, wire.Enrolment),
     *(courier._Slip, courier.Delivered, pairing.Enrol, pairing.Enrolled),
@@ -120,6 +120,13 @@ def test_the_captured_request_was_signed_by_its_kiosk_and_carries_the_documented
     assert wire.encode(request) == body
     assert request.passages == tuple(_bytes(f"{name}-bytes") for name in PASSAGES)
     assert (request.head_seq, request.head) == (len(PASSAGES), _bytes(f"{PASSAGES[-1]}-hash"))
+
+
+def test_the_documented_figures_of_reading_are_read_and_written_as_they_stand() -> None:
+    said = health.decode(EXAMPLES["health"])
+    assert said is not None
+    assert health.encode(said) == _sent("health")
+    assert sum(stage.needed for stage in said.stages) == said.presentations
 
 
 def test_the_captured_answers_were_signed_by_the_server_and_belong_to_the_kiosk() -> None:

@@ -105,7 +105,7 @@ def test_a_signature_holds_for_these_bytes_in_this_direction_by_this_key_only() 
     for context, said, sealed, key in (
         (wire.DOWN, body, signature, KEY.public_key()),
         (wire.UP, body + b" ", signature, KEY.public_key()),
-        (wire.UP, body, signature[:-2] + "00", KEY.public_key()),
+        (wire.UP, body, signature[:-2] + "ff", KEY.public_key()),
         (wire.UP, body, "not hexadecimal", KEY.public_key()),
         (wire.UP, body, signature, other),
     ):

@@ -28,14 +28,15 @@ from kiosk.__main__ import boot_ms
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.disk import Disk
-from kiosk.dispatch import Dispatch
+from kiosk.dispatch import Dispatch, Vitals
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
 from kiosk.standing import Standing
 from kiosk.uplink import Uplink
 from tests.bench import stand
 from tests.bench.memory import weigh
-from tests.bench.reader import SIZE, bare_pyzbar
+from tests.bench.reader import SIZE
+from tests.bench.readers import bare_pyzbar
 from tests.bench.stages import PARTS, RecordingFace, TimedDoorkeeper, TimedReader, TimedUplink, Watch
 from tests.bench.stand import Venue, p
 from tests.world import World
@@ -158,7 +159,7 @@ def _kiosk(data: Path, world: World, watch: Watch) -> Iterator[tuple[Gate, Uplin
     journal, standing = Journal(disk), Standing(disk)
     doorkeeper = TimedDoorkeeper(disk, journal, standing, clock)
     doorkeeper.watch = watch
-    dispatch = Dispatch(enrolment, disk, journal, standing, clock, lambda: doorkeeper.arrivals)
+    dispatch = Dispatch(enrolment, disk, journal, standing, clock, Vitals(lambda: doorkeeper.arrivals))
     uplink = TimedUplink(dispatch, enrolment.server, "", lambda: 0.5, lambda: None)
     uplink.watch = watch
     reader, face = TimedReader(watch), RecordingFace(watch)

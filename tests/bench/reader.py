@@ -1,10 +1,11 @@
-"""What the kiosk's way of reading costs, against bare pyzbar on the same frames in the same run.
+"""What readers read in sets of photographs and films, and what it costs them: all readers on the same pictures.
 
-    python -m tests.bench.reader [--showings 24] [--empty 60] [--seed 1]
+    python -m tests.bench.reader --sets DIR [--chart FILE.svg] [--wechat FOLDER] [--missed] [--only ours]
 
-A film of 1280x720 at 10 frames a second: badges, phones and photocopies held up one after the other, with an empty
-door in between. The kiosk's way is Glance and ZbarReader as the gate uses them, over all frames in their order.
-Prints CPU by kind of frame and the share of showings that were read; never fails on a time.
+Prints for every set and every reader that is installed: pictures read, texts that are not in the picture, CPU ms of a
+picture (median, 95 %, mean; one thread, zbar's child included), and the CPU of empty 1280x720 frames. Never fails on a
+time. A picture counts as read if one of its texts is; a text that the set does not list for a picture counts as false,
+unless the set says nothing of that picture. Sets are described in tests/bench/pictures.py.
 """
 
 from __future__ import annotations
@@ -12,129 +13,144 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pyzbar.pyzbar import ZBarSymbol, decode
 
-from admission.badge import Badge, badge_id, issue
-from deploy.footage import Frame, Look, Scene, Showing
-from kiosk.reader import Glance, ZbarReader
+from deploy.footage import Scene
+from kiosk.reader import Frame
+from tests.bench.pictures import PictureSet, find_sets, plain
+from tests.bench.readers import Way, all_ways, bare_pyzbar, bare_zxing
+from tests.bench.stand import p
+from tests.eyes import cpu_ms, new_eye
 
 SIZE = (1280, 720)
-FPS = 10
-LOOKS = (Look.CARD, Look.CARD, Look.PHONE, Look.CARD, Look.CARD, Look.COPY)
-Way = Callable[[Frame], list[str]]
-"""Reads a frame: the texts in it."""
+EMPTY_FRAMES = 120
+FPS = 30
 
 
 @dataclass
-class Account:
-    """What one way of reading cost (CPU ms of each frame) and found (per look)."""
+class Score:
+    """Of one reader in one set. ``false``: (picture, text) that are not in the list; ``unlisted``: of pictures of which
+    the list says nothing."""
 
-    badge_ms: list[float] = field(default_factory=list)
-    empty_ms: list[float] = field(default_factory=list)
-    read: Counter[Look] = field(default_factory=Counter)
-    first: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def all_ms(self) -> list[float]:
-        """Of every frame."""
-        return self.badge_ms + self.empty_ms
+    read: int = 0
+    ms: list[float] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    false: list[tuple[str, str]] = field(default_factory=list)
+    unlisted: list[tuple[str, str]] = field(default_factory=list)
 
 
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--showings", type=int, default=24, help="how often something is held up")
-    parser.add_argument("--empty", type=int, default=60, help="frames of an empty door after each")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sets", type=Path, required=True, help="a folder of pictures, or of such folders")
+    parser.add_argument("--chart", type=Path, help="write the recall of all readers as an SVG picture")
+    parser.add_argument("--wechat", type=Path, help="the folder of WeChat's four models, if OpenCV has its reader")
+    parser.add_argument("--missed", action="store_true", help="name the pictures that ours did not read")
+    parser.add_argument("--only", default="", help="only readers whose name begins so")
     given = parser.parse_args()
+    if not given.sets.is_dir():
+        parser.error(f"{given.sets} is no folder")
     cv2.setNumThreads(1)  # as the kiosk does
-    showings = list(_showings(given.showings, given.seed))
-    ours, bare = measure(showings, given.empty, given.seed)
-    _print_cpu(ours, bare)
-    _print_read(ours, bare, Counter(one.look for one in showings))
+    new_eye().warm_up()
+    ways = {name: way for name, way in all_ways(given.wechat).items() if name.startswith(given.only)}
+    sets = list(find_sets(given.sets))
+    if not sets:
+        parser.error(f"there are no pictures in {given.sets}")
+    scores = {one.name: {name: score(one, way) for name, way in ways.items()} for one in sets}
+    for one in sets:
+        _print_set(f"{one.name} ({len(one.pictures)} pictures, {one.with_codes} with a known text)", scores[one.name])
+        if one.unopened:
+            print(f"  cannot be opened: {', '.join(one.unopened)}")
+    _print_all(sets, scores)
+    _print_texts(scores, missed=given.missed)
+    _print_empty()
+    if given.chart:
+        from tests.bench.reader_chart import draw
+
+        recalls = {name: [scores[one.name][name].read for one in sets] for name in ways}
+        given.chart.write_text(draw([(one.name, one.with_codes) for one in sets], recalls), encoding="utf-8")
 
 
-def bare_pyzbar(frame: Frame) -> list[str]:
-    """The baseline."""
-    return [code.data.decode("utf-8", "replace") for code in decode(frame, symbols=[ZBarSymbol.QRCODE])]
+def score(those: PictureSet, way: Way) -> Score:
+    """One reader on all pictures of a set, one after the other."""
+    made = Score()
+    for picture in those.pictures:
+        began = cpu_ms()
+        texts = {plain(text) for text in way(picture.frames)} - {""}
+        made.ms.append(cpu_ms() - began)
+        made.read += bool(picture.texts and texts & picture.texts)
+        if picture.texts and not texts & picture.texts:
+            made.missed.append(picture.name)
+        strange = [(picture.name, text) for text in sorted(texts - (picture.texts or frozenset()))]
+        (made.unlisted if picture.texts is None else made.false).extend(strange)
+    return made
 
 
-def as_the_gate() -> Way:
-    """Glance and reader as ``kiosk.gate`` uses them; remembers the frame before."""
-    glance, reader = Glance(), ZbarReader()
-    return lambda frame: [reading.text for reading in reader.read(frame)] if glance.deserves(frame) else []
-
-
-def measure(showings: Sequence[Showing], empty: int, seed: int) -> tuple[Account, Account]:
-    """(the kiosk's way, bare pyzbar), over the same film; which of them goes first alternates."""
-    scene = Scene(SIZE, FPS, np.random.default_rng(seed))
-    pairs: list[tuple[Account, Way]] = [(Account(), as_the_gate()), (Account(), bare_pyzbar)]
-    for number, showing in enumerate(showings):
-        held = list(scene.frames(showing))
-        away = [scene.empty() for _ in range(empty)]
-        for account, way in pairs if number % 2 else reversed(pairs):
-            _watch(account, way, showing, held, away)
-    return pairs[0][0], pairs[1][0]
-
-
-def _watch(account: Account, way: Way, showing: Showing, held: Sequence[Frame], away: Sequence[Frame]) -> None:
-    for at, frame in enumerate(held):
-        texts, spent = _timed(way, frame)
-        account.badge_ms.append(spent)
-        if showing.text in texts and showing.text not in account.first:
-            account.first[showing.text] = at
-            account.read[showing.look] += 1
-    account.empty_ms += [_timed(way, frame)[1] for frame in away]
-
-
-def _timed(way: Way, frame: Frame) -> tuple[list[str], float]:
-    began = time.thread_time()
-    texts = way(frame)
-    return texts, (time.thread_time() - began) * 1000
-
-
-def _showings(count: int, seed: int) -> Iterator[Showing]:
-    """Things with a badge's text each, of which no two are alike."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
-    dice = np.random.default_rng(seed)
-    for number in range(1, count + 1):
-        badge = Badge(7, 0, badge_id(number, int(dice.integers(2**32))), number % 3, 0, 0, 0)
-        seconds = float(dice.uniform(1.2, 1.7))
-        yield Showing(issue(badge, key), LOOKS[number % len(LOOKS)], f"Person {number}", 120, seconds)
-
-
-def _print_cpu(ours: Account, bare: Account) -> None:
-    print(f"CPU ms per frame of {SIZE[0]}x{SIZE[1]}    kiosk   pyzbar   ratio   frames")
-    rows = (
-        ("while something is held up", ours.badge_ms, bare.badge_ms),
-        ("while nobody is there", ours.empty_ms, bare.empty_ms),
-        ("all", ours.all_ms, bare.all_ms),
-    )
-    for name, mine, theirs in rows:
-        mean, base = statistics.fmean(mine), statistics.fmean(theirs)
-        print(f"  {name:27} {mean:8.2f} {base:8.2f} {mean / base:7.2f} {len(mine):8}")
-
-
-def _print_read(ours: Account, bare: Account, shown: Counter[Look]) -> None:
-    print("\nshowings read                  kiosk   pyzbar   of")
-    for look, count in shown.items():
-        print(f"  {look.value:27} {ours.read[look]:6} {bare.read[look]:8} {count:4}")
-    count = shown.total()
-    mine, theirs = ours.read.total(), bare.read.total()
-    print(f"  {'share':27} {mine / count:6.0%} {theirs / count:8.0%}")
-    late = [ours.first[text] - bare.first[text] for text in ours.first.keys() & bare.first.keys()]
-    if late:
+def _print_set(title: str, by_reader: dict[str, Score]) -> None:
+    print(f"\n{title:54} read  false  CPU ms: median    95 %    mean")
+    for name, one in by_reader.items():
         print(
-            f"\nfirst read later than by pyzbar: by {statistics.fmean(late):.2f} frames on average, {max(late)} at most"
+            f"  {name:52} {one.read:4} {len(one.false):6} {statistics.median(one.ms):15.2f} {p(95, one.ms):7.2f} "
+            f"{statistics.fmean(one.ms):7.2f}"
         )
 
 
+def _print_all(sets: Sequence[PictureSet], scores: dict[str, dict[str, Score]]) -> None:
+    names = list(scores[sets[0].name])
+    whole = {name: [scores[one.name][name] for one in sets] for name in names}
+    base = statistics.fmean(ms for one in whole.get("pyzbar", []) for ms in one.ms) if "pyzbar" in whole else 0.0
+    count = sum(one.with_codes for one in sets)
+    print(f"\n{f'all ({sum(len(one.pictures) for one in sets)} pictures, {count} with a known text)':54} read", end="")
+    print("  false  CPU ms: mean  over pyzbar")
+    for name, ones in whole.items():
+        mean = statistics.fmean(ms for one in ones for ms in one.ms)
+        ratio = f"{mean / base:12.2f}" if base else ""
+        read, false = sum(one.read for one in ones), sum(len(one.false) for one in ones)
+        print(f"  {name:52} {read:4} {false:6} {mean:13.2f} {ratio}")
+
+
+def _print_texts(scores: dict[str, dict[str, Score]], *, missed: bool) -> None:
+    for name, by_reader in scores.items():
+        for reader, one in by_reader.items():
+            if reader.startswith("ours"):
+                for kind, texts in (("not listed for it", one.false), ("of a picture not listed", one.unlisted)):
+                    for picture, text in texts:
+                        print(f"  {reader}: {name}/{picture}, {kind}: {text[:70]!r}")
+                if missed and one.missed:
+                    print(f"  {reader} did not read in {name}: {', '.join(one.missed)}")
+
+
+def _print_empty() -> None:
+    """An empty door at 30 frames a second: as the gate looks at it, and with a look at every frame insisted on."""
+    scene = Scene(SIZE, FPS, np.random.default_rng(1))
+    frames = [scene.empty() for _ in range(EMPTY_FRAMES)]
+    eye, wide_awake = new_eye(), new_eye()
+    ways = {
+        "zxing-cpp": lambda _at, frame: bare_zxing(frame),
+        "pyzbar": lambda _at, frame: bare_pyzbar(frame),
+        "ours": lambda at, frame: eye.look(frame, at * 1000 // FPS),
+        "ours, if every frame is looked at": lambda at, frame: wide_awake.look(frame, at * 1000 // FPS, insist=True),
+    }
+    costs = {name: _cost(way, frames) for name, way in ways.items()}
+    print(f"\n{f'an empty frame of {SIZE[0]}x{SIZE[1]}, mean of {EMPTY_FRAMES}':54}             CPU ms  over zxing-cpp")
+    for name, cost in costs.items():
+        print(f"  {name:52} {cost:18.2f} {cost / costs['zxing-cpp']:12.2f}")
+
+
+def _cost(way: object, frames: Sequence[Frame]) -> float:
+    assert callable(way)
+    began = cpu_ms()
+    for at, frame in enumerate(frames):
+        way(at, frame)
+    return (cpu_ms() - began) / len(frames)
+
+
 if __name__ == "__main__":
+    started = time.monotonic()
     main()
+    print(f"\n({time.monotonic() - started:.0f} s)")

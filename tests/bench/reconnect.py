@@ -33,7 +33,7 @@ from admission.passage import GENESIS, Kind, Passage, chain, encode
 from kiosk.__main__ import boot_ms
 from kiosk.clock import Clock
 from kiosk.disk import Disk
-from kiosk.dispatch import Dispatch
+from kiosk.dispatch import Dispatch, Vitals
 from kiosk.journal import Journal
 from kiosk.standing import Standing, save_account
 from kiosk.uplink import Uplink
@@ -123,7 +123,7 @@ def come_back(enrolment: bytes, folder: str, badges: list[int], signals: Signals
     disk = Disk(Path(folder) / f"{made.device}.db", secrets.randbits(48))
     journal, standing = Journal(disk), Standing(disk)
     clock = Clock(f"boot-{made.device}", boot_ms)
-    dispatch = Dispatch(made, disk, journal, standing, clock, lambda: len(badges) // 10, made.device)
+    dispatch = Dispatch(made, disk, journal, standing, clock, Vitals(lambda: len(badges) // 10, made.device))
 
     def uplink() -> Uplink:
         return Uplink(dispatch, made.server, "", lambda: 0.5, lambda: None)
@@ -135,7 +135,7 @@ def come_back(enrolment: bytes, folder: str, badges: list[int], signals: Signals
     signals.seated.wait(PATIENCE_S)  # one that goes before would take the others' seats with it
     first.close()
     fill(disk, standing, clock, badges)
-    dispatch = Dispatch(made, disk, Journal(disk), standing, clock, lambda: len(badges) // 10, made.device)
+    dispatch = Dispatch(made, disk, Journal(disk), standing, clock, Vitals(lambda: len(badges) // 10, made.device))
     signals.ready.set()
     signals.go.wait()
     uplink().start()

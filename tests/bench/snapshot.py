@@ -28,7 +28,7 @@ from admission.wire import Cursors, Enrolment, Lane
 from kiosk.__main__ import boot_ms
 from kiosk.clock import Clock
 from kiosk.disk import Disk
-from kiosk.dispatch import Dispatch
+from kiosk.dispatch import Dispatch, Vitals
 from kiosk.journal import Journal
 from kiosk.standing import Standing
 from kiosk.uplink import Uplink
@@ -107,7 +107,7 @@ def fill(data: Path, enrolment: Enrolment, people: int) -> float:
 
 def _dispatch(disk: Disk, standing: Standing, enrolment: Enrolment) -> Dispatch:
     clock = Clock(Path("/proc/sys/kernel/random/boot_id").read_text().strip(), boot_ms)
-    return Dispatch(enrolment, disk, Journal(disk), standing, clock, lambda: 0)
+    return Dispatch(enrolment, disk, Journal(disk), standing, clock, Vitals())
 
 
 def _records(disk: Disk) -> int:

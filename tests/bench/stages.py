@@ -13,9 +13,10 @@ from admission.badge import Badge
 from admission.wire import Whereabouts
 from kiosk.doorkeeper import Decision, Doorkeeper
 from kiosk.face import Shown, Status
-from kiosk.reader import Frame, Reading, ZbarReader
+from kiosk.reader import Frame, Sight
 from kiosk.standing import Site
 from kiosk.uplink import Uplink
+from tests.eyes import new_eye
 
 READING, ASKING, DECIDING, REST = "reading", "asking", "deciding and committing", "all the rest"
 PARTS = (READING, ASKING, DECIDING, REST)
@@ -92,13 +93,14 @@ class TimedReader:
     """The kiosk's reader."""
 
     def __init__(self, watch: Watch) -> None:
-        self._reader = ZbarReader()
+        self._reader = new_eye()
+        self._reader.warm_up()
         self._watch = watch
 
-    def read(self, frame: Frame) -> list[Reading]:
+    def look(self, frame: Frame, now_ms: int, *, insist: bool = False) -> Sight:
         """See Reader."""
         with self._watch.part(READING):
-            return self._reader.read(frame)
+            return self._reader.look(frame, now_ms, insist=insist)
 
 
 class TimedUplink(Uplink):

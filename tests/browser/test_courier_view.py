@@ -17,12 +17,12 @@ from admission import courier
 from kiosk.face import Place, Shown, Status, courier_view
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate
-from kiosk.reader import ZbarReader
 from server.store.engine import SqliteStore, migrate
 from server.web import create_app
 from server.web.kiosks import Lanes
 from tests.browser.courier_desk import Grey, film, film_pictures, grey, launch, read_codes
 from tests.browser.stage import Window, fill_in, free_port, until
+from tests.eyes import new_eye
 from tests.kiosk.conftest import Kiosk, Time
 from tests.world import PASSWORD, make_world, utc_now
 
@@ -255,7 +255,7 @@ def test_a_cut_off_door_without_seats_admits_again_after_a_phone_has_been_to_the
         assert connection.exec_driver_sql("SELECT count(*) FROM passage").scalar_one() == balance + 1
 
     kiosk.ms += 10_000
-    gate = Gate(replace(kiosk.parts, reader=ZbarReader(), face=door.screen))
+    gate = Gate(replace(kiosk.parts, reader=new_eye(), face=door.screen))
     gate.step(grey(shot))
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     expect(page.locator("#name")).to_have_text(re.compile(r"^\d+ more seats$"))

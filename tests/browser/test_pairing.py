@@ -16,8 +16,9 @@ from kiosk.face import Place, Shown, Status
 from kiosk.face.screen import Screen
 from kiosk.pairing import Candidate, Outcome, Step
 from kiosk.postbox import Postbox
-from kiosk.reader import Frame, ZbarReader
+from kiosk.reader import Frame
 from tests.browser.stage import SIZES, Venue, Window, free_port, overflow
+from tests.eyes import texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -68,9 +69,9 @@ def test_the_kiosk_s_own_reader_reads_the_code_off_the_page(
     begin(page, venue, f"reads-{size[0]}-{scheme}")
     wanted = code_of(page)
     page.screenshot()
-    assert [reading.text for reading in ZbarReader().read(seen(page, tmp_path))] == [wanted]
+    assert texts(seen(page, tmp_path)) == [wanted]
     symbol = seen(page.get_by_role("img", name="Pairing code as a QR code"), tmp_path)
-    assert [reading.text for reading in ZbarReader().read(symbol)] == [wanted]
+    assert texts(symbol) == [wanted]
 
 
 def test_the_digits_come_by_themselves_and_are_the_kiosk_s_and_yes_enrols_it(venue: Venue, window: Window) -> None:

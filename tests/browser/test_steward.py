@@ -17,7 +17,7 @@ from admission.wire import Lane
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.disk import Disk
-from kiosk.dispatch import Dispatch
+from kiosk.dispatch import Dispatch, Vitals
 from kiosk.doorkeeper import Doorkeeper
 from kiosk.face import Place
 from kiosk.face.corner import HEADER, MARK, blueprint
@@ -98,7 +98,7 @@ def door(tmp_path: Path, sqlite_store: SqliteStore | PostgresStore) -> Iterator[
     made: list[Door] = []
     clock = Clock("boot", lambda: made[0].ms if made else 1_000_000)
     journal, standing = Journal(disk), Standing(disk)
-    dispatch = Dispatch(world.enrolments["hall-a"], disk, journal, standing, clock, lambda: 0)
+    dispatch = Dispatch(world.enrolments["hall-a"], disk, journal, standing, clock, Vitals())
     line = DirectLine(dispatch, Lanes(create_parts(sqlite_store, utc_now)))
     for _ in range(3):
         line.exchange(Lane.NEWS)

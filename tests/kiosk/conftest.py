@@ -17,12 +17,12 @@ from admission.wire import Answer, Lane, Presenting, Whereabouts
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.disk import Disk
-from kiosk.dispatch import Dispatch
+from kiosk.dispatch import Dispatch, Vitals
 from kiosk.doorkeeper import Doorkeeper
 from kiosk.face import Shown, Status
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
-from kiosk.reader import Frame, Reading
+from kiosk.reader import Advice, Frame, Reading, Sight
 from kiosk.stages import Stage
 from kiosk.standing import Standing
 from server import stewards
@@ -60,10 +60,12 @@ class Script:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.advice: Advice | None = None
 
-    def read(self, _frame: Frame) -> list[Reading]:
+    def look(self, _frame: Frame, _now_ms: int, *, insist: bool = False) -> Sight:  # noqa: ARG002 - what is in view is said
         """See Reader."""
-        return [Reading(text, 0, 0) for text in self.texts]
+        readings = tuple(Reading(text, 0, 0) for text in self.texts)
+        return Sight(readings=readings, spent=(("script", 0.0),), advice=self.advice)
 
 
 @dataclass
@@ -143,7 +145,7 @@ class Kiosk:
         self.clock = Clock(self.boot, lambda: self.ms)
         self.doorkeeper = Doorkeeper(self.disk, self.journal, self.standing, self.clock)
         enrolment = self.world.enrolments[self.gate_name]
-        self.dispatch = Dispatch(enrolment, self.disk, self.journal, self.standing, self.clock, lambda: 0)
+        self.dispatch = Dispatch(enrolment, self.disk, self.journal, self.standing, self.clock, Vitals())
         self.line = DirectLine(self.dispatch, self.lanes)
         self.face, self.script = Recorder(), Script()
         self.courier = Courier(self.dispatch, self.journal, self.standing, self.note_rolled_back)

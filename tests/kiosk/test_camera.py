@@ -1,4 +1,4 @@
-"""Where frames come from: every source, what breaks it, and that a camera which vanishes comes back."""
+"""Where frames come from: everything that is replayed, what breaks it, and that a camera which vanishes comes back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera import Away, CameraAway, Frame, Frames, lasting, open_camera
+from kiosk.camera import Away, CameraAway, Care, Frame, Frames, lasting, open_camera
 
 WIDTH, HEIGHT = 7, 5  # odd, so that halves of it have to be rounded up
 HALF = 4 * 3
@@ -237,13 +237,6 @@ def test_a_source_that_is_none_is_named(source: str) -> None:
     assert repr(source) in show(source)[1]
 
 
-def test_a_device_that_is_not_there_is_away_and_the_text_says_what_to_look_at() -> None:
-    seen, why = show("63")
-    assert seen == []
-    assert "camera 63" in why
-    assert "plugged in" in why
-
-
 class TestLasting:
     def opening(self, *acts: Callable[[], Iterator[Frame]]) -> Callable[[], Frames]:
         """Opens one act after another; an act may raise at once."""
@@ -281,6 +274,16 @@ class TestLasting:
         frames = lasting(self.opening(self.absent, self.working(3)), waits.append)
         assert isinstance(next(frames), Away)
         assert waits == []
+
+    def test_how_it_has_been_doing_is_known_outside(self) -> None:
+        care = Care()
+        frames = lasting(self.opening(self.working(1), self.absent, self.working(3)), no_wait, care)
+        told = []
+        for _ in range(4):
+            next(frames)
+            told.append((care.trouble, care.reopened))
+        assert told == [("", 0), ("the cable was pulled", 0), ("no camera there", 0), ("", 1)]
+        assert care.last_trouble == "no camera there"
 
     def test_another_kind_of_error_is_not_hidden(self) -> None:
         def broken() -> Iterator[Frame]:

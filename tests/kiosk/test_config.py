@@ -9,7 +9,7 @@ import pytest
 from admission import wire
 from admission.errors import ConfigError
 from admission.wire import Enrolment
-from kiosk.config import Config, read, read_enrolment
+from kiosk.config import Config, Optics, read, read_enrolment
 
 ENROLMENT = Enrolment(device="k-1", seed=bytes(32), server="https://summit.example", server_key=bytes(32))
 
@@ -42,6 +42,14 @@ def test_settings_are_read_and_the_others_keep_their_defaults(tmp_path: Path) ->
 def test_the_shipped_example_is_understood() -> None:
     example = Path(__file__).parents[2] / "deploy" / "etc" / "kiosk.toml"
     assert isinstance(read(example), Config)
+    assert read(example).optics == Optics()
+
+
+def test_the_settings_of_the_camera_that_the_example_names_are_the_defaults(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[2] / "deploy" / "etc" / "kiosk.toml").read_text()
+    told = "\n".join(line.removeprefix("# ") for line in example.partition("[optics]")[2].splitlines())
+    assert read(written(tmp_path, f"[optics]\n{told}\n")).optics == Optics()
+    assert all(f"\n{name} = " in told for name in Optics.__struct_fields__)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +67,54 @@ def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str | byte
     said = complaint(written(tmp_path, text))
     assert named in said
     assert "kiosk.toml" in said
+
+
+def test_how_the_camera_looks_is_read_from_a_table_of_its_own(tmp_path: Path) -> None:
+    given = (
+        "[optics]\nsize = [1280, 720]\nfps = 25\nrotate = 90\nmirror = true\ncrop = [0, 0.25, 1, 0.75]\nexposure = 8\n"
+    )
+    optics = read(written(tmp_path, given)).optics
+    assert optics == Optics((1280, 720), 25, rotate=90, mirror=True, crop=(0.0, 0.25, 1.0, 0.75), exposure=8.0)
+    assert optics.kept == (0, 0.25, 1, 0.75)
+
+
+def test_without_a_table_the_camera_looks_at_1920x1080_and_does_the_rest_by_itself() -> None:
+    optics = Config().optics
+    assert (optics.size, optics.fps, optics.idle_fps) == ((1920, 1080), 30, 10)
+    assert {optics.focus, optics.exposure, optics.gain, optics.white_balance} == {-1}
+    assert (optics.rotate, optics.mirror, optics.kept) == (0, False, None)
+
+
+@pytest.mark.parametrize("nothing", ["[]", '""'])
+def test_an_empty_crop_keeps_all_of_the_picture(tmp_path: Path, nothing: str) -> None:
+    assert read(written(tmp_path, f"[optics]\ncrop = {nothing}\n")).optics.kept is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "advice"),
+    [
+        ("rotate = 45", "rotate = 45", "0, 90, 180 or 270"),
+        ("crop = [0, 0, 1]", "crop = [0.0, 0.0, 1.0]", "[left, top, right, bottom]"),
+        ("crop = [0.8, 0, 0.2, 1]", "crop = [0.8", "fractions from 0 to 1"),
+        ("crop = [0, 0, 1920, 1080]", "crop = [0.0", "fractions from 0 to 1"),
+        ("crop = [nan, 0, 1, 1]", "crop = [nan", "fractions from 0 to 1"),
+        ("crop = [0.5, 0, 0.55, 1]", "crop = [0.5", "a tenth at least"),
+        ('crop = "middle"', "crop = 'middle'", "[] for none"),
+        ("size = [1921, 1080]", "size = [1921, 1080]", "even numbers"),
+        ("size = [0, 0]", "size = [0, 0]", "like [1920, 1080]"),
+        ("fps = 0", "fps = 0", "like 30"),
+        ("idle_fps = 31", "idle_fps = 31", "fps, which is 30"),
+        ("exposure = -2", "exposure = -2", "-1 for automatic"),
+        ("gain = inf", "gain = inf", "-1 for automatic"),
+        ("mirror = 1", "mirror", "bool"),
+        ("zoom = 2", "zoom", "optics"),
+    ],
+)
+def test_a_wrong_setting_of_the_camera_says_what_to_write(tmp_path: Path, text: str, named: str, advice: str) -> None:
+    said = complaint(written(tmp_path, f"[optics]\n{text}\n"))
+    assert "kiosk.toml" in said
+    assert named in said
+    assert advice in said
 
 
 def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path: Path) -> None:

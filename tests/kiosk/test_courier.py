@@ -14,12 +14,12 @@ from admission.wire import GrantTo, Lane
 from kiosk.face import courier_view
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate
-from kiosk.reader import ZbarReader
 from server import symbol
 from server.store.engine import PostgresStore, SqliteStore
 from server.web import Parts as ServerParts
 from server.web import courier as desk
 from tests.codes import picture
+from tests.eyes import new_eye, stare
 from tests.kiosk.conftest import Doors, Kiosk
 
 Either = SqliteStore | PostgresStore
@@ -63,7 +63,7 @@ def off_the_screen(kiosk: Kiosk) -> list[str]:
     for part in range(1, told["codes"] + 1):
         svg = client.get(f"/courier/letters/{told['letter']}/{part}.svg").get_data(as_text=True)
         assert f'viewBox="0 0 {told["side"]} {told["side"]}"' in svg
-        [reading] = ZbarReader().read(picture(svg))
+        [reading] = stare(picture(svg)).readings
         texts.append(reading.text)
     return texts
 
@@ -71,7 +71,7 @@ def off_the_screen(kiosk: Kiosk) -> list[str]:
 def look(kiosk: Kiosk, svg: str, *, later_ms: int = 30_000) -> str:
     """A phone holds a code up to the kiosk's camera; the words that are shown."""
     kiosk.ms += later_ms
-    gate = Gate(replace(kiosk.parts, reader=ZbarReader()))
+    gate = Gate(replace(kiosk.parts, reader=new_eye()))
     gate.step(picture(svg))
     return kiosk.face.now
 

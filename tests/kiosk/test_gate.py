@@ -288,10 +288,10 @@ def test_a_camera_that_vanishes_is_shown_and_the_door_goes_on_when_it_is_back(do
 def test_an_error_of_our_own_is_shown_and_does_not_stop_the_loop(door: Doors) -> None:
     kiosk = door("hall-a")
 
-    def fail(_frame: object) -> list[object]:
+    def fail(*_: object, **__: object) -> object:
         raise RuntimeError("a bug")
 
-    kiosk.script.read = fail  # type: ignore[method-assign, assignment]
+    kiosk.script.look = fail  # type: ignore[method-assign, assignment]
     kiosk.gate.step(kiosk.frame)
     assert kiosk.face.now == "out_of_order"
 

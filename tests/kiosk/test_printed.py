@@ -12,10 +12,10 @@ import pytest
 from admission.badge import serial_of
 from deploy.footage import photograph
 from kiosk.gate import Gate
-from kiosk.reader import ZbarReader
 from server import badges
 from server.cards import A4
 from server.store.engine import PostgresStore, SqliteStore
+from tests.eyes import new_eye
 from tests.kiosk.conftest import Doors
 from tests.paper import printed
 
@@ -30,7 +30,7 @@ def test_a_printed_badge_held_before_the_camera_is_admitted(
     kiosk = door("hall-a")
     [card] = sqlite_store.write(lambda c: badges.cards(c, [serial_of(kiosk.world.badge_ids[who])]))
     [paper] = printed([card], tmp_path)
-    gate = Gate(replace(kiosk.parts, reader=ZbarReader()))
+    gate = Gate(replace(kiosk.parts, reader=new_eye()))
     dice = np.random.default_rng(int(who[1:]))
     for _ in range(FRAMES):
         kiosk.ms += 100

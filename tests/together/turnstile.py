@@ -29,10 +29,13 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.camera import Shot
 from kiosk.face import Shown, Status
-from kiosk.reader import Reading
+from kiosk.reader import Reading, Sight
+from kiosk.reader.sight import Found
 
 command: Any = importlib.import_module("kiosk.__main__")
+presentation: Any = importlib.import_module("kiosk.presentation")
 
 FRAME_S = 0.02
 IDLE_S = 0.1
@@ -68,7 +71,7 @@ class Turnstile:
 
     # The camera: stands in for kiosk.camera.lasting
 
-    def frames(self, *_opening: object) -> Iterator[Frame]:
+    def frames(self, *_opening: object) -> Iterator[Shot]:
         """Frames until the kiosk is told to quit."""
         while True:
             try:
@@ -84,7 +87,7 @@ class Turnstile:
                 yield self._frame()  # after it the status is of now
                 self._say(self._state())
 
-    def _hold_up(self, text: str) -> Iterator[Frame]:
+    def _hold_up(self, text: str) -> Iterator[Shot]:
         while time.monotonic() - self._seen.get(text, -AWAY_S) < AWAY_S:
             yield self._frame()
             time.sleep(FRAME_S)
@@ -103,15 +106,18 @@ class Turnstile:
     def _unanswered(self) -> bool:
         return self._begun is not None
 
-    def _frame(self) -> Frame:
+    def _frame(self) -> Shot:
         self._frames.reverse()
-        return self._frames[0]
+        return Shot(self._frames[0], command.boot_ms())
 
     # The reader
 
-    def read(self, _frame: Frame) -> list[Reading]:
+    def look(self, _frame: Frame, _now_ms: int, *, insist: bool = False) -> Sight:  # noqa: ARG002 - what is in view is said
         """See kiosk.reader.Reader."""
-        return [Reading(text, 0, 0) for text in self._texts]
+        return Sight(readings=tuple(Reading(text, 0, 0) for text in self._texts), spent=(("pipe", 0.0),))
+
+    def warm_up(self) -> None:
+        """There is nothing to warm."""
 
     # The screen
 
@@ -148,6 +154,23 @@ class Turnstile:
         self._said.flush()
 
 
+class NoCell:
+    """Stands in for kiosk.reader.cell.Cell."""
+
+    cpu_ms = 0.0
+
+    def ready(self, _within_s: float = 0.0) -> bool:
+        """Never."""
+        return False
+
+    def read(self, _frame: Frame) -> Found:
+        """Nothing is read here."""
+        return Found()
+
+    def close(self) -> None:
+        """There is no child."""
+
+
 def take_over(turnstile: Turnstile, boot: str) -> None:
     """Puts the turnstile in the devices' places, and remembers what the command builds. ``boot``: see ``main``."""
 
@@ -165,7 +188,9 @@ def take_over(turnstile: Turnstile, boot: str) -> None:
         put(name, built)
 
     put("lasting", turnstile.frames)
-    put("ZbarReader", lambda *_: turnstile)
+    put("Eye", lambda *_: turnstile)
+    put("Cell", lambda *_: NoCell())
+    presentation.GONE_MS = 0  # one badge follows another faster than hands are, and never are two in view
     put("Screen", lambda *_: turnstile)
     remember("begin_store")
     remember("Standing")

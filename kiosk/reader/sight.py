@@ -1,0 +1,132 @@
+"""What a look at a frame comes to: the texts in it, what could not be read, and what it cost.
+
+Plain facts that travel between the parts of the reader. Must not know how anything is found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+"""Grey, height x width."""
+
+
+class Point(NamedTuple):
+    """In pixels: right and down from the middle of the frame's first pixel."""
+
+    x: float
+    y: float
+
+
+class Quad(NamedTuple):
+    """The corners of a code in reading order, the code's own top left first."""
+
+    top_left: Point
+    top_right: Point
+    bottom_right: Point
+    bottom_left: Point
+
+    @property
+    def middle(self) -> Point:
+        """The mean of the corners."""
+        return Point(sum(point.x for point in self) / 4, sum(point.y for point in self) / 4)
+
+    @property
+    def side(self) -> float:
+        """The mean length of the sides, in pixels."""
+        return sum(math.dist(self[at], self[at - 1]) for at in range(4)) / 4
+
+    def moved(self, scale: float, right: float, down: float) -> Quad:
+        """Every corner times ``scale``, then moved."""
+        return Quad(*(Point(point.x * scale + right, point.y * scale + down) for point in self))
+
+    def box(self, margin: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the part of a frame that holds it, wider by ``margin`` sides all round."""
+        spare = self.side * margin
+        across, down = [point.x for point in self], [point.y for point in self]
+        return (
+            max(0, math.floor(min(across) - spare)),
+            max(0, math.floor(min(down) - spare)),
+            min(shape[1], math.ceil(max(across) + spare)),
+            min(shape[0], math.ceil(max(down) + spare)),
+        )
+
+
+def square(left: float, top: float, right: float, bottom: float) -> Quad:
+    """An upright box as corners."""
+    return Quad(Point(left, top), Point(right, top), Point(right, bottom), Point(left, bottom))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text that was read, and the middle of its code in pixels. ``raw``: the bytes in the code, for those that are
+    no text; ``quad``: its corners, where the engine tells them; ``modules``: across the code, where it is known."""
+
+    text: str
+    x: float
+    y: float
+    raw: bytes = b""
+    quad: Quad | None = None
+    modules: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Something like a code that was not read. ``modules``: how many it has across, 0 if nobody knows; ``sure``: an
+    engine has found its finder patterns, so that the corners are those of the code."""
+
+    quad: Quad
+    modules: int = 0
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one stage found."""
+
+    readings: tuple[Reading, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+
+
+class Advice(StrEnum):
+    """Why a code in view cannot be read, as far as whoever holds it can do something about it."""
+
+    CUT_OFF = "cut_off"
+    DARK = "dark"
+    GLARE = "glare"
+    CLOSER = "closer"
+    HOLD_STILL = "hold_still"
+    BLURRED = "blurred"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a look came to. ``spent``: (stage, CPU ms) of all that ran, nothing if the frame was passed over; ``stage``:
+    the one that gave the first reading; ``light``: grey level 0 to 255 of what was looked at; ``sharpness``: 0 to 1,
+    where something like a code is in view; ``suspect``: it is; ``moved``: something has changed since the frame
+    before."""
+
+    readings: tuple[Reading, ...] = ()
+    advice: Advice | None = None
+    spent: tuple[tuple[str, float], ...] = ()
+    stage: str = ""
+    light: float = 0.0
+    sharpness: float | None = None
+    suspect: bool = False
+    moved: bool = False
+
+
+class Reader(Protocol):
+    """Finds the codes in frames that come one after the other."""
+
+    def look(self, frame: Frame, now_ms: int, /, *, insist: bool = False) -> Sight:
+        """Everything that was read, badges of ours first, nearest the middle first. Never raises for any frame.
+
+        ``now_ms`` never jumps back. ``insist``: look even if nothing has changed.
+        """

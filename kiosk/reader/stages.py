@@ -1,0 +1,188 @@
+"""The stages of reading, as data: what is tried, in which order, on the whole frame and close to a suspect.
+
+Each stage is a small pure function from a grey image to texts and regions. The order was chosen by measurement: what
+reads most for its time comes first (docs/reading.md, ``python -m tests.bench.stages_order``). Must not know budgets or
+frames over time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kiosk.reader.engines import Engine, both_ways, global_threshold, local_threshold
+from kiosk.reader.grid import BADGE_MODULES
+from kiosk.reader.sight import Found, Frame, Reading, Suspect
+
+Treatment = Callable[[Frame], Frame]
+
+MODULE_PX = 6.0
+"""Close to a suspect the image is brought to about so many pixels a module."""
+_LARGEST = 4.0
+_SMALLEST = 0.25
+_MARGIN = 0.22
+_MOST_CLOSE = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One way of looking. ``halved``: at the frame at half its size: less noise, thicker lines, a quarter of the
+    work."""
+
+    name: str
+    treat: Treatment
+    engine: Engine
+    halved: bool = False
+
+    def whole(self, frame: Frame, half: Frame) -> Found:
+        """What is found in the frame."""
+        found = self.engine(self.treat(half if self.halved else frame))
+        return placed(found, 2, 0.5, 0.5) if self.halved else found
+
+
+def placed(found: Found, scale: float, right: float, down: float) -> Found:
+    """The same, with every place times ``scale`` and moved."""
+    if not found.readings and not found.suspects:
+        return found
+    readings = tuple(
+        Reading(
+            one.text,
+            one.x * scale + right,
+            one.y * scale + down,
+            one.raw,
+            one.quad.moved(scale, right, down) if one.quad is not None else None,
+            one.modules,
+        )
+        for one in found.readings
+    )
+    suspects = tuple(Suspect(one.quad.moved(scale, right, down), one.modules, one.sure) for one in found.suspects)
+    return Found(readings, suspects)
+
+
+def close_up(frame: Frame, suspect: Suspect, stage: Stage) -> Found:
+    """Looks at a suspect alone, brought to the size at which modules are read best."""
+    left, top, right, bottom = suspect.quad.box(_MARGIN, frame.shape)
+    part = frame[top:bottom, left:right]
+    if min(part.shape, default=0) < 8:
+        return Found()
+    module_px = max(0.5, suspect.quad.side / (suspect.modules or BADGE_MODULES))
+    zoom = min(_LARGEST, max(_SMALLEST, MODULE_PX / module_px), _MOST_CLOSE / max(part.shape))
+    if zoom < 1:
+        part = np.asarray(cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA), np.uint8)
+    treated = stage.treat(part)
+    if zoom > 1:
+        treated = np.asarray(cv2.resize(treated, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return placed(stage.engine(treated), 1 / zoom, left, top)
+
+
+def as_it_is(image: Frame) -> Frame:
+    """Nothing changed."""
+    return image
+
+
+def sharper(sigma: float, amount: float) -> Treatment:
+    """Unsharp masking."""
+
+    def treat(image: Frame) -> Frame:
+        soft = cv2.GaussianBlur(image, (0, 0), sigma)
+        return np.asarray(cv2.addWeighted(image, 1 + amount, soft, -amount, 0), np.uint8)
+
+    return treat
+
+
+def brighter(image: Frame) -> Frame:
+    """Gamma 0.45: dark modules apart from what is darker still."""
+    return np.asarray(cv2.LUT(image, _BRIGHTER), np.uint8)
+
+
+_BRIGHTER = np.clip(255 * (np.arange(256) / 255) ** 0.45, 0, 255).astype(np.uint8)
+
+
+def stretched(image: Frame) -> Frame:
+    """All of the grey levels, for an image that uses only some of them; smoothed first where they are few, for then
+    most of what is seen is noise."""
+    low, high = np.percentile(image[::2, ::2], (1, 99))
+    soft = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.2) if high - low < _FAINT else image.astype(np.float32)
+    low, high = np.percentile(soft[::2, ::2], (1, 99))
+    return np.asarray(np.clip((soft - low) * (255 / max(float(high - low), 1.0)), 0, 255), np.uint8)
+
+
+_FAINT = 60
+
+
+def split(image: Frame) -> Frame:
+    """Otsu's threshold."""
+    return np.asarray(cv2.threshold(image, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8)
+
+
+def thicker(image: Frame) -> Frame:
+    """Dark parts grow by a pixel, so that dots and broken modules meet."""
+    return np.asarray(cv2.morphologyEx(image, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def even(image: Frame) -> Frame:
+    """Divided by the light around: shadows and slopes go."""
+    side = max(31, min(image.shape) // 8 | 1)
+    return np.asarray(cv2.divide(image, cv2.blur(image, (side, side)), scale=128), np.uint8)
+
+
+def unblurred(sigma: float, noise: float = 0.01) -> Treatment:
+    """Wiener's filter against a Gaussian blur of so many pixels (Wiener, 1949)."""
+
+    def treat(image: Frame) -> Frame:
+        around = cv2.copyMakeBorder(image, 16, 16, 16, 16, cv2.BORDER_REFLECT).astype(np.float32)
+        down, across = np.fft.fftfreq(around.shape[0])[:, None], np.fft.rfftfreq(around.shape[1])[None]
+        blur = np.exp(-2 * np.pi**2 * sigma**2 * (across**2 + down**2))
+        sharp = np.fft.irfft2(np.fft.rfft2(around) * blur / (blur * blur + noise), s=around.shape)
+        return np.asarray(np.clip(sharp[16:-16, 16:-16], 0, 255), np.uint8)
+
+    return treat
+
+
+FIRST = (
+    Stage("whole-global", as_it_is, global_threshold),
+    Stage("whole-local", as_it_is, local_threshold),
+    Stage("half-global", as_it_is, global_threshold, halved=True),
+    Stage("half-local", as_it_is, both_ways, halved=True),
+)
+"""Every frame that deserves a look, one after the other until something is read."""
+
+FIRST_LARGE = (FIRST[3], FIRST[1], FIRST[0], FIRST[2])
+"""The same for a frame of many pixels, which are more than most codes need."""
+
+TRACE = Stage("trace", as_it_is, lambda _image: Found())
+"""Follows the grid of a suspect, and adds up what frames show of it (kiosk.reader.grid, kiosk.reader.votes)."""
+
+CLOSE = (
+    TRACE,
+    Stage("close-sharp", sharper(1, 4), local_threshold),
+    Stage("close-plain", as_it_is, both_ways),
+    Stage("close-bright", brighter, global_threshold),
+    Stage("close-stretched", stretched, both_ways),
+    Stage("close-unblurred", unblurred(1.2), local_threshold),
+)
+"""Where something like a code was not read; what the budget has no room for has its turn at the next frame."""
+
+
+def with_zbar(zbar: Engine) -> tuple[Stage, ...]:
+    """The last of the close stages: dear, and good with glare and blur."""
+    return (
+        Stage("zbar", as_it_is, zbar),
+        Stage("zbar-unblurred", unblurred(1.2), zbar),
+        Stage("zbar-stretched", stretched, zbar),
+    )
+
+
+SPARE = (
+    Stage("half-bright", brighter, global_threshold, halved=True),
+    Stage("whole-split", split, global_threshold),
+    Stage("whole-thick", thicker, global_threshold),
+    Stage("whole-light-on-dark", as_it_is, both_ways),
+    Stage("whole-bright", brighter, local_threshold),
+    Stage("whole-sharp", sharper(2, 1.5), local_threshold),
+    Stage("whole-even", even, local_threshold),
+)
+"""On the whole frame, in turns, while nothing is read."""

@@ -1,0 +1,93 @@
+"""The readers that are compared: each takes the frames of one picture and gives the texts that it reads in them.
+
+A photograph is one frame, which ours may look at again: as if it were held up longer. What is not installed is left
+out. Must not know sets or expected texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import cv2
+import zxingcpp
+from pyzbar.pyzbar import ZBarSymbol, decode
+
+from kiosk.reader import Frame
+from tests.eyes import cpu_ms, new_eye
+
+PATIENT_MS = 150.0
+MOST_LOOKS = 60
+FRAME_MS = 33
+WECHAT_MODELS = ("detect.prototxt", "detect.caffemodel", "sr.prototxt", "sr.caffemodel")
+
+Way = Callable[[Sequence[Frame]], set[str]]
+"""Reads a picture: the texts in it."""
+
+
+def bare_pyzbar(frame: Frame) -> list[str]:
+    """The baseline."""
+    return [code.data.decode("utf-8", "replace") for code in decode(frame, symbols=[ZBarSymbol.QRCODE])]
+
+
+def bare_zxing(frame: Frame) -> list[str]:
+    """zxing-cpp as it comes."""
+    found = zxingcpp.read_barcodes(frame, formats=zxingcpp.BarcodeFormat.QRCode, text_mode=zxingcpp.TextMode.Plain)
+    return [one.text for one in found]
+
+
+def all_ways(wechat: Path | None) -> dict[str, Way]:
+    """Every reader that is at hand, by name. ``wechat``: the folder of its four model files."""
+    ways = {
+        "pyzbar": first_frame_that_gives(bare_pyzbar),
+        "zxing-cpp": first_frame_that_gives(bare_zxing),
+        "OpenCV": first_frame_that_gives(_opencv(cv2.QRCodeDetector())),
+        "OpenCV Aruco": first_frame_that_gives(_opencv(cv2.QRCodeDetectorAruco())),
+    }
+    maker = getattr(cv2, "wechat_qrcode_WeChatQRCode", None)
+    if maker is not None and wechat is not None:
+        detector = maker(*(str(wechat / name) for name in WECHAT_MODELS))
+        ways["WeChat"] = first_frame_that_gives(lambda frame: list(detector.detectAndDecode(frame)[0]))
+    return ways | {"ours, frame": ours_in_a_frame, "ours, patient": ours_with_patience}
+
+
+def first_frame_that_gives(read: Callable[[Frame], list[str]]) -> Way:
+    """A reader of single frames, on frame after frame until it has read something."""
+
+    def way(frames: Sequence[Frame]) -> set[str]:
+        return next((found for frame in frames if (found := {text for text in read(frame) if text})), set())
+
+    return way
+
+
+def ours_in_a_frame(frames: Sequence[Frame]) -> set[str]:
+    """What an eye that has seen nothing before reads in its first look; in a film, in any frame."""
+    eye = new_eye()
+    for at, frame in enumerate(frames):
+        readings = eye.look(frame, FRAME_MS * at, insist=True).readings
+        if readings:
+            return {one.text for one in readings}
+    return set()
+
+
+def ours_with_patience(frames: Sequence[Frame]) -> set[str]:
+    """The same, with more looks at the last frame until 150 ms are spent."""
+    eye, began = new_eye(), cpu_ms()
+    for at in range(max(MOST_LOOKS, len(frames))):
+        readings = eye.look(frames[min(at, len(frames) - 1)], FRAME_MS * at, insist=True).readings
+        if readings:
+            return {one.text for one in readings}
+        if cpu_ms() - began > PATIENT_MS and at + 1 >= len(frames):
+            break
+    return set()
+
+
+def _opencv(detector: Any) -> Callable[[Frame], list[str]]:
+    def read(frame: Frame) -> list[str]:
+        with suppress(cv2.error, UnicodeDecodeError):  # both happen: small images, texts in other encodings
+            return list(detector.detectAndDecodeMulti(frame)[1])
+        return []
+
+    return read
