@@ -21,7 +21,7 @@ from kiosk.reader.glance import Glance, suspects
 from kiosk.reader.look import Look
 from kiosk.reader.places import Places, same_place
 from kiosk.reader.sight import Found, Frame, Quad, Sight, Suspect, square
-from kiosk.reader.stages import CLOSE, FIRST, FIRST_LARGE, SPARE, TRACE, Stage, close_up, placed, with_zbar
+from kiosk.reader.stages import CLOSE, FIRST, FIRST_LARGE, SPARE, TRACE, Stage, close_up, placed, zbar_close, zbar_whole
 from kiosk.reader.votes import Votes
 
 BUDGET_MS = 25.0
@@ -30,7 +30,7 @@ BUDGET_PIXELS = 1280 * 720
 MEMORY_MS = 1000
 WHOLE_EVERY = 4
 """While a badge is read again and again, the whole frame is looked at every so many looks: somebody may join."""
-LARGE = 600_000
+LARGE = 250_000
 """Pixels: a frame of so many is first read at half its size."""
 LARGEST_SIDE = 2048
 """Pixels: a larger frame is reduced to it; the smallest badge in it is then still larger than it need be."""
@@ -42,7 +42,7 @@ BORED_MS, EMPTY_MS = 3.0, 1.0
 TURNS = 4
 WEIGH_EVERY = 8
 """A code that is read is measured for the health figures only so often."""
-_SURE, _UNSURE, _IMPATIENCE = 0.25, 0.35, 0.25
+_SURE, _UNSURE, _IMPATIENCE = 0.25, 0.3, 0.25
 _MOST_PLACES, _MOST_GUESSES = 2, 4
 _GAIN, _FORGETS = 0.3, 0.9
 _LITTLE_PX = 96
@@ -73,13 +73,14 @@ class Eye:
         self._track: _Track | None = None
         self._looks = self._turn = self._empty = 0
         self._costs: dict[str, float] = {}
-        self._ladder = (*CLOSE, *with_zbar(zbar))
+        self._ladder = (*CLOSE, *zbar_close(zbar))
+        self._spare = (*SPARE, *zbar_whole(zbar))
 
     def warm_up(self) -> None:
         """Runs every stage once on nothing, so that the first visitor need not wait for what the first run costs."""
         blank = np.full((96, 96), 128, np.uint8)
         nothing = Suspect(square(20, 20, 76, 76), sure=True)
-        for stage in (*FIRST, *SPARE):
+        for stage in (*FIRST, *self._spare):
             stage.whole(blank, blank)
         for stage in self._ladder:
             close_up(blank, nothing, stage)
@@ -96,7 +97,7 @@ class Eye:
         size = (max(1, round(frame.shape[1] / over)), max(1, round(frame.shape[0] / over)))
         small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
         sight = self._look(small, now_ms, insist)
-        return replace(sight, readings=placed(Found(sight.readings), over, 0, 0).readings)
+        return replace(sight, readings=placed(Found(sight.readings), (over, over), (0, 0)).readings)
 
     def _look(self, frame: Frame, now_ms: int, insist: bool) -> Sight:
         began = self._clock()
@@ -166,7 +167,7 @@ class Eye:
         todo: list[_Turn] = [
             (stage, self._close(look, one, stage)) for stage in self._ladder for one in _worth(those, stage)
         ]
-        todo += [(stage, partial(stage.whole, look.frame, look.half)) for stage in SPARE]
+        todo += [(stage, partial(stage.whole, look.frame, look.half)) for stage in self._spare]
         first = self._turn % len(todo)
         for at in (*range(first, len(todo)), *range(first)):
             if look.left <= 0:
@@ -212,11 +213,12 @@ class Eye:
 
     def _sight(self, look: Look, *, moved: bool) -> Sight:
         readings = tuple(look.ordered())
-        appears = self._appearance(look)
-        fresh = bool(look.suspects) and 1 < self._places.looks(look.suspects[0]) <= BORED[look.suspects[0].sure]
+        looks = self._places.looks(look.suspects[0]) if look.suspects else 0
+        appears = self._appearance(look, looks)
+        advisable = not readings and appears is not None and looks <= BORED[look.suspects[0].sure]
         return Sight(
             readings=readings,
-            advice=advise(appears) if appears is not None and fresh and not readings else None,
+            advice=advise(appears) if appears is not None and advisable else None,
             spent=tuple(look.spent.items()),
             stage=look.stage,
             light=appears.light if appears is not None else float(look.half[::8, ::8].mean()),
@@ -225,12 +227,13 @@ class Eye:
             moved=moved,
         )
 
-    def _appearance(self, look: Look) -> Appearance | None:
-        if look.readings:
-            quad = next((one.quad for one in look.ordered() if one.quad is not None), None)
-            weigh = quad is not None and self._looks % WEIGH_EVERY == 0
-            return appearance(look.frame, quad, _LITTLE_PX) if quad is not None and weigh else None
-        return appearance(look.frame, look.suspects[0].quad) if look.suspects else None
+    def _appearance(self, look: Look, looks: int) -> Appearance | None:
+        """Of what was read, now and then; of what was not, from the second look on."""
+        if not look.readings:
+            return appearance(look.frame, look.suspects[0].quad) if looks > 1 else None
+        quad = next((one.quad for one in look.ordered() if one.quad is not None), None)
+        weigh = quad is not None and self._looks % WEIGH_EVERY == 0
+        return appearance(look.frame, quad, _LITTLE_PX) if quad is not None and weigh else None
 
 
 AGAIN = next(stage for stage in CLOSE if stage.name == "close-plain")

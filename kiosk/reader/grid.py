@@ -103,11 +103,38 @@ def _displacement(patch: Frame) -> Field:
     edges = np.abs(np.asarray(cv2.Sobel(patch, cv2.CV_32F, 1, 0, ksize=3), np.float32))
     cells = patch.shape[0] // _PX
     folded = (edges.reshape(-1, _PX) @ _WAVES).reshape(cells, _PX, cells, 2).sum(axis=1)
-    smooth = np.asarray(cv2.GaussianBlur(folded, (0, 0), _SPREAD), np.float32)
-    # The corners are right to half a module: from there on the phase is told without jumps.
-    phase = np.unwrap(np.unwrap(np.arctan2(smooth[:, :, 1], smooth[:, :, 0]), axis=0), axis=1)
-    anchor = np.median(phase[_EDGE : _EDGE + 7, _EDGE : _EDGE + 7])
-    return np.asarray((phase - 2 * np.pi * np.round(anchor / (2 * np.pi))) * (_PX / (2 * np.pi)), np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(folded, (0, 0), _SPREAD), np.float32)[_EDGE:-_EDGE, _EDGE:-_EDGE]
+    phase = _unwrapped(np.arctan2(smooth[:, :, 1], smooth[:, :, 0]))
+    phase -= 2 * np.pi * np.round(np.median(phase[:7, :7]) / (2 * np.pi))  # the corners are right to half a module
+    return np.asarray(np.pad(phase * (_PX / (2 * np.pi)), _EDGE, mode="edge"), np.float32)
+
+
+def _unwrapped(phase: Field) -> Field:
+    """The phase without jumps of whole turns, by least squares over all neighbours at once, so that one place where
+    it cannot be told spoils no line (Ghiglia and Romero, JOSA A 11, 1994)."""
+    whole = np.pad(
+        phase, ((0, phase.shape[0] % 2), (0, phase.shape[1] % 2)), mode="edge"
+    )  # OpenCV's DCT wants even sides
+    right = _wrapped(np.diff(whole, axis=1))
+    down = _wrapped(np.diff(whole, axis=0))
+    slope = np.diff(np.pad(right, ((0, 0), (1, 1))), axis=1) + np.diff(np.pad(down, ((1, 1), (0, 0))), axis=0)
+    smooth = cv2.idct(np.asarray(cv2.dct(slope.astype(np.float32)) / _spectrum(whole.shape[0]), np.float32))
+    near = smooth[: phase.shape[0], : phase.shape[1]]
+    near = near + np.median(_wrapped(phase - near)[:7, :7])
+    return np.asarray(phase + 2 * np.pi * np.round((near - phase) / (2 * np.pi)), np.float32)
+
+
+def _wrapped(turn: Field) -> Field:
+    return np.asarray(turn - 2 * np.pi * np.round(turn / (2 * np.pi)), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _spectrum(side: int) -> Field:
+    """Of the Laplace operator with free edges."""
+    waves = 2 * np.cos(np.pi * np.arange(side) / side) - 2
+    both = waves[:, None] + waves[None]
+    both[0, 0] = np.inf  # the mean is told otherwise
+    return np.asarray(both, np.float32)
 
 
 def _darkness(patch: Frame, count: int) -> Modules:

@@ -42,9 +42,9 @@ class Quad(NamedTuple):
         """The mean length of the sides, in pixels."""
         return sum(math.dist(self[at], self[at - 1]) for at in range(4)) / 4
 
-    def moved(self, scale: float, right: float, down: float) -> Quad:
-        """Every corner times ``scale``, then moved."""
-        return Quad(*(Point(point.x * scale + right, point.y * scale + down) for point in self))
+    def placed(self, scale: tuple[float, float], moved: tuple[float, float]) -> Quad:
+        """Every corner times ``scale``, then ``moved``, right and down."""
+        return Quad(*(Point(x * scale[0] + moved[0], y * scale[1] + moved[1]) for x, y in self))
 
     def box(self, margin: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of the part of a frame that holds it, wider by ``margin`` sides all round."""

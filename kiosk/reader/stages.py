@@ -8,14 +8,14 @@ frames over time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from kiosk.reader.engines import Engine, both_ways, global_threshold, local_threshold
 from kiosk.reader.grid import BADGE_MODULES
-from kiosk.reader.sight import Found, Frame, Reading, Suspect
+from kiosk.reader.sight import Found, Frame, Suspect
 
 Treatment = Callable[[Frame], Frame]
 
@@ -25,57 +25,68 @@ _LARGEST = 4.0
 _SMALLEST = 0.25
 _MARGIN = 0.22
 _MOST_CLOSE = 640
+_LEAST_CLOSE = 8
+_MOST_NARROW = 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One way of looking. ``halved``: at the frame at half its size: less noise, thicker lines, a quarter of the
-    work."""
+    """One way of looking. ``halved``: at the frame at half its size: less noise, thicker lines, a quarter of the work;
+    ``stretch``: the whole frame is made so much wider and higher before; ``module_px``: close to a suspect the image is
+    brought to about so many pixels a module."""
 
     name: str
     treat: Treatment
     engine: Engine
     halved: bool = False
+    stretch: tuple[float, float] = (1, 1)
+    module_px: float = MODULE_PX
 
     def whole(self, frame: Frame, half: Frame) -> Found:
         """What is found in the frame."""
-        found = self.engine(self.treat(half if self.halved else frame))
-        return placed(found, 2, 0.5, 0.5) if self.halved else found
+        image, scale = (half, 2.0) if self.halved else (frame, 1.0)
+        if self.stretch != (1, 1):
+            image = _resized(image, *self.stretch)
+        found = self.engine(self.treat(image))
+        return placed(found, (scale / self.stretch[0], scale / self.stretch[1]), (0, 0))
 
 
-def placed(found: Found, scale: float, right: float, down: float) -> Found:
-    """The same, with every place times ``scale`` and moved."""
-    if not found.readings and not found.suspects:
-        return found
+def placed(found: Found, scale: tuple[float, float], moved: tuple[float, float]) -> Found:
+    """The same, with every place times ``scale`` and then ``moved``, right and down."""
     readings = tuple(
-        Reading(
-            one.text,
-            one.x * scale + right,
-            one.y * scale + down,
-            one.raw,
-            one.quad.moved(scale, right, down) if one.quad is not None else None,
-            one.modules,
+        replace(
+            one,
+            x=one.x * scale[0] + moved[0],
+            y=one.y * scale[1] + moved[1],
+            quad=one.quad.placed(scale, moved) if one.quad is not None else None,
         )
         for one in found.readings
     )
-    suspects = tuple(Suspect(one.quad.moved(scale, right, down), one.modules, one.sure) for one in found.suspects)
-    return Found(readings, suspects)
+    return Found(readings, tuple(replace(one, quad=one.quad.placed(scale, moved)) for one in found.suspects))
 
 
 def close_up(frame: Frame, suspect: Suspect, stage: Stage) -> Found:
-    """Looks at a suspect alone, brought to the size at which modules are read best."""
+    """Looks at a suspect alone, brought to the size at which modules are read best, and made square: a code that is
+    seen from the side is narrow."""
     left, top, right, bottom = suspect.quad.box(_MARGIN, frame.shape)
     part = frame[top:bottom, left:right]
-    if min(part.shape, default=0) < 8:
+    if min(part.shape, default=0) < _LEAST_CLOSE:
         return Found()
     module_px = max(0.5, suspect.quad.side / (suspect.modules or BADGE_MODULES))
-    zoom = min(_LARGEST, max(_SMALLEST, MODULE_PX / module_px), _MOST_CLOSE / max(part.shape))
+    zoom = min(_LARGEST, max(_SMALLEST, stage.module_px / module_px), _MOST_CLOSE / max(part.shape))
+    wide, high = (zoom * min(_MOST_NARROW, max(1.0, max(part.shape) / side)) for side in (part.shape[1], part.shape[0]))
     if zoom < 1:
-        part = np.asarray(cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA), np.uint8)
+        part = _resized(part, wide, high)
     treated = stage.treat(part)
-    if zoom > 1:
-        treated = np.asarray(cv2.resize(treated, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC), np.uint8)
-    return placed(stage.engine(treated), 1 / zoom, left, top)
+    if zoom >= 1:
+        treated = _resized(treated, wide, high)
+    return placed(stage.engine(treated), (1 / wide, 1 / high), (left, top))
+
+
+def _resized(image: Frame, wide: float, high: float) -> Frame:
+    size = (max(1, round(image.shape[1] * wide)), max(1, round(image.shape[0] * high)))
+    way = cv2.INTER_AREA if max(wide, high) < 1 else cv2.INTER_CUBIC
+    return image if (wide, high) == (1, 1) else np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
 
 
 def as_it_is(image: Frame) -> Frame:
@@ -162,12 +173,14 @@ CLOSE = (
     Stage("close-plain", as_it_is, both_ways),
     Stage("close-bright", brighter, global_threshold),
     Stage("close-stretched", stretched, both_ways),
+    Stage("close-small", sharper(1.5, 2), both_ways, module_px=3),
+    Stage("close-even", even, local_threshold),
     Stage("close-unblurred", unblurred(1.2), local_threshold),
 )
 """Where something like a code was not read; what the budget has no room for has its turn at the next frame."""
 
 
-def with_zbar(zbar: Engine) -> tuple[Stage, ...]:
+def zbar_close(zbar: Engine) -> tuple[Stage, ...]:
     """The last of the close stages: dear, and good with glare and blur."""
     return (
         Stage("zbar", as_it_is, zbar),
@@ -176,8 +189,16 @@ def with_zbar(zbar: Engine) -> tuple[Stage, ...]:
     )
 
 
+def zbar_whole(zbar: Engine) -> tuple[Stage, ...]:
+    """The last of all."""
+    return (Stage("zbar-half", as_it_is, zbar, halved=True),)
+
+
 SPARE = (
     Stage("half-bright", brighter, global_threshold, halved=True),
+    Stage("half-wide", as_it_is, local_threshold, halved=True, stretch=(1.7, 1)),
+    Stage("half-tall", as_it_is, local_threshold, halved=True, stretch=(1, 1.7)),
+    Stage("quarter", sharper(1.5, 1), local_threshold, halved=True, stretch=(0.5, 0.5)),
     Stage("whole-split", split, global_threshold),
     Stage("whole-thick", thicker, global_threshold),
     Stage("whole-light-on-dark", as_it_is, both_ways),

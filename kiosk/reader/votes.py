@@ -12,7 +12,7 @@ from kiosk.reader.grid import Modules, decode
 
 MOST = 12
 _FADES = 0.9
-_LIKE = 0.2
+_LIKE = 0.35
 
 
 class Votes:

@@ -109,7 +109,7 @@ def _print_all(sets: Sequence[PictureSet], scores: dict[str, dict[str, Score]]) 
     print("  false  CPU ms: mean  over pyzbar")
     for name, ones in whole.items():
         mean = statistics.fmean(ms for one in ones for ms in one.ms)
-        ratio = f"{mean / base:12.2f}" if base else ""
+        ratio = f"{mean / base:12.3f}" if base else ""
         read, false = sum(one.read for one in ones), sum(len(one.false) for one in ones)
         print(f"  {name:52} {read:4} {false:6} {mean:13.2f} {ratio}")
 
