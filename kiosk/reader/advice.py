@@ -62,14 +62,19 @@ def appearance(frame: Frame, quad: Quad, most_px: int = MOST_PX) -> Appearance:
 def advise(appears: Appearance) -> Advice | None:
     """What would help most; None if it looks as it should."""
     checks = (
-        (appears.cut, Advice.CUT_OFF),
         (appears.light < DARK, Advice.DARK),
+        (appears.cut, Advice.CUT_OFF),
         (appears.glare > GLARE, Advice.GLARE),
         (appears.module_px < FEWEST_PX, Advice.CLOSER),
         (appears.evenness < STILL, Advice.HOLD_STILL),
         (appears.sharpness < SHARP, Advice.BLURRED),
     )
     return next((advice for true, advice in checks if true), None)
+
+
+def is_dark(half: Frame) -> bool:
+    """Whether so little light falls on everything in view that not even a place could be told."""
+    return _level(half, 0.99) < DARK
 
 
 def _middle(part: Frame, most: int) -> Frame:

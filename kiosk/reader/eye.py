@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 
 from kiosk.reader import grid
-from kiosk.reader.advice import Appearance, advise, appearance
+from kiosk.reader.advice import Appearance, advise, appearance, is_dark
 from kiosk.reader.engines import LEAST_SIDE, Engine
 from kiosk.reader.glance import Glance, suspects
 from kiosk.reader.look import Look
 from kiosk.reader.places import Places, same_place
-from kiosk.reader.sight import Found, Frame, Quad, Sight, Suspect, square
+from kiosk.reader.sight import Advice, Found, Frame, Quad, Sight, Suspect, square
 from kiosk.reader.stages import CLOSE, FIRST, FIRST_LARGE, SPARE, TRACE, Stage, close_up, placed, zbar_close, zbar_whole
 from kiosk.reader.votes import Votes
 
@@ -38,6 +38,7 @@ BORED = {False: 12, True: 60}
 """After so many looks in vain at what may be a code (False) or surely is one (True) ..."""
 BORED_EVERY = 8
 """... it is looked at harder only so often: a poster must not keep a Pi hot."""
+MOVED_MS = 3000
 BORED_MS, EMPTY_MS = 3.0, 1.0
 TURNS = 4
 WEIGH_EVERY = 8
@@ -72,6 +73,7 @@ class Eye:
         self._votes = Votes()
         self._track: _Track | None = None
         self._looks = self._turn = self._empty = 0
+        self._moved_ms = 0
         self._costs: dict[str, float] = {}
         self._ladder = (*CLOSE, *zbar_close(zbar))
         self._spare = (*SPARE, *zbar_whole(zbar))
@@ -113,7 +115,8 @@ class Eye:
             if not look.readings:
                 self._harder(look, track)
         self._remember(look, track, now_ms)
-        return self._sight(look, moved=glimpse.moved)
+        self._moved_ms = now_ms if glimpse.moved else self._moved_ms
+        return self._sight(look, moved=glimpse.moved, lately=now_ms - self._moved_ms < MOVED_MS)
 
     def _again(self, look: Look, track: _Track) -> bool:
         """Looks where the code was, in the way that read it; True if that is enough for this frame."""
@@ -211,14 +214,17 @@ class Eye:
             self._track = _Track(read.quad, read.modules, stage, now_ms)
             self._votes.forget()
 
-    def _sight(self, look: Look, *, moved: bool) -> Sight:
+    def _sight(self, look: Look, *, moved: bool, lately: bool) -> Sight:
         readings = tuple(look.ordered())
         looks = self._places.looks(look.suspects[0]) if look.suspects else 0
         appears = self._appearance(look, looks)
         advisable = not readings and appears is not None and looks <= BORED[look.suspects[0].sure]
+        advice = advise(appears) if appears is not None and advisable else None
+        if not readings and lately and is_dark(look.half):
+            advice = Advice.DARK  # somebody came, and nothing can be told apart
         return Sight(
             readings=readings,
-            advice=advise(appears) if appears is not None and advisable else None,
+            advice=advice,
             spent=tuple(look.spent.items()),
             stage=look.stage,
             light=appears.light if appears is not None else float(look.half[::8, ::8].mean()),
