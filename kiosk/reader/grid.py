@@ -43,14 +43,21 @@ _WAVES = np.column_stack((np.cos(_TURNS), np.sin(_TURNS))).astype(np.float32)
 def trace(frame: Frame, suspect: Suspect) -> Iterator[Modules]:
     """The modules of a code, guess by guess: each follows the grid better."""
     count = suspect.modules or BADGE_MODULES
+    for turn, view in enumerate(views(frame, suspect)):
+        if turn > 0:  # an engine has seen it as if it were flat
+            yield _darkness(view, count)
+
+
+def views(frame: Frame, suspect: Suspect) -> Iterator[Frame]:
+    """The code straight on: as if it were flat, then along its grid, better and better."""
+    count = suspect.modules or BADGE_MODULES
     flat = _flat(suspect.quad, count)
     grid = _straight(count)
     for turn in range(_ROUNDS + 1):
-        patch = _seen(frame, flat, grid)
-        if turn > 0:  # an engine has seen it as if it were flat
-            yield _darkness(patch, count)
+        view = _seen(frame, flat, grid)
+        yield view
         if turn < _ROUNDS:
-            soft = np.asarray(cv2.GaussianBlur(patch, (3, 3), 0.8), np.uint8)
+            soft = np.asarray(cv2.GaussianBlur(view, (3, 3), 0.8), np.uint8)
             grid = grid + np.dstack((_displacement(soft), _displacement(np.ascontiguousarray(soft.T)).T))
 
 

@@ -65,22 +65,35 @@ def placed(found: Found, scale: tuple[float, float], moved: tuple[float, float])
     return Found(readings, tuple(replace(one, quad=one.quad.placed(scale, moved)) for one in found.suspects))
 
 
+@dataclass(frozen=True, slots=True)
+class CloseUp:
+    """What an engine is given of a suspect, how many times as wide and high it is, and where it was cut out."""
+
+    image: Frame
+    scale: tuple[float, float]
+    corner: tuple[int, int]
+
+
 def close_up(frame: Frame, suspect: Suspect, stage: Stage) -> Found:
-    """Looks at a suspect alone, brought to the size at which modules are read best, and made square: a code that is
-    seen from the side is narrow."""
+    """Looks at a suspect alone."""
+    cut = cut_out(frame, suspect, stage)
+    if cut is None:
+        return Found()
+    return placed(stage.engine(cut.image), (1 / cut.scale[0], 1 / cut.scale[1]), cut.corner)
+
+
+def cut_out(frame: Frame, suspect: Suspect, stage: Stage) -> CloseUp | None:
+    """A suspect brought to the size at which modules are read best, and made square, for a code that is seen from the
+    side is narrow; None if there is too little of it."""
     left, top, right, bottom = suspect.quad.box(_MARGIN, frame.shape)
     part = frame[top:bottom, left:right]
     if min(part.shape, default=0) < _LEAST_CLOSE:
-        return Found()
+        return None
     module_px = max(0.5, suspect.quad.side / (suspect.modules or BADGE_MODULES))
     zoom = min(_LARGEST, max(_SMALLEST, stage.module_px / module_px), _MOST_CLOSE / max(part.shape))
-    wide, high = (zoom * min(_MOST_NARROW, max(1.0, max(part.shape) / side)) for side in (part.shape[1], part.shape[0]))
-    if zoom < 1:
-        part = _resized(part, wide, high)
-    treated = stage.treat(part)
-    if zoom >= 1:
-        treated = _resized(treated, wide, high)
-    return placed(stage.engine(treated), (1 / wide, 1 / high), (left, top))
+    wide, high = (zoom * min(_MOST_NARROW, max(part.shape) / side) for side in (part.shape[1], part.shape[0]))
+    image = stage.treat(_resized(part, wide, high)) if zoom < 1 else _resized(stage.treat(part), wide, high)
+    return CloseUp(image, (wide, high), (left, top))
 
 
 def _resized(image: Frame, wide: float, high: float) -> Frame:

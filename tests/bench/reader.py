@@ -23,7 +23,7 @@ import numpy as np
 from deploy.footage import Scene
 from kiosk.reader import Frame
 from tests.bench.pictures import PictureSet, find_sets, plain
-from tests.bench.readers import Way, all_ways, bare_pyzbar, bare_zxing
+from tests.bench.readers import Ours, Way, all_ways, bare_pyzbar, bare_zxing
 from tests.bench.stand import p
 from tests.eyes import cpu_ms, new_eye
 
@@ -68,6 +68,9 @@ def main() -> None:
             print(f"  cannot be opened: {', '.join(one.unopened)}")
     _print_all(sets, scores)
     _print_texts(scores, missed=given.missed)
+    for name, way in ways.items():
+        if isinstance(way, Ours):
+            print(f"  {name}, read by: {', '.join(f'{stage} {count}' for stage, count in way.stages.most_common())}")
     _print_empty()
     if given.chart:
         from tests.bench.reader_chart import draw

@@ -6,6 +6,7 @@ out. Must not know sets or expected texts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -51,7 +52,7 @@ def all_ways(wechat: Path | None) -> dict[str, Way]:
     if maker is not None and wechat is not None:
         detector = maker(*(str(wechat / name) for name in WECHAT_MODELS))
         ways["WeChat"] = first_frame_that_gives(lambda frame: list(detector.detectAndDecode(frame)[0]))
-    return ways | {"ours, frame": ours_in_a_frame, "ours, patient": ours_with_patience}
+    return ways | {"ours, frame": Ours(), "ours, patient": Ours(PATIENT_MS)}
 
 
 def first_frame_that_gives(read: Callable[[Frame], list[str]]) -> Way:
@@ -63,26 +64,25 @@ def first_frame_that_gives(read: Callable[[Frame], list[str]]) -> Way:
     return way
 
 
-def ours_in_a_frame(frames: Sequence[Frame]) -> set[str]:
-    """What an eye that has seen nothing before reads in its first look; in a film, in any frame."""
-    eye = new_eye()
-    for at, frame in enumerate(frames):
-        readings = eye.look(frame, FRAME_MS * at, insist=True).readings
-        if readings:
-            return {one.text for one in readings}
-    return set()
+class Ours:
+    """Our eye, a new one for each picture, that has seen nothing before. ``patience_ms``: it looks again at the last
+    frame until so many CPU ms are spent in all; 0: every frame once. ``stages``: which stage read how many pictures."""
 
+    def __init__(self, patience_ms: float = 0.0) -> None:
+        self._patience_ms = patience_ms
+        self.stages: Counter[str] = Counter()
 
-def ours_with_patience(frames: Sequence[Frame]) -> set[str]:
-    """The same, with more looks at the last frame until 150 ms are spent."""
-    eye, began = new_eye(), cpu_ms()
-    for at in range(max(MOST_LOOKS, len(frames))):
-        readings = eye.look(frames[min(at, len(frames) - 1)], FRAME_MS * at, insist=True).readings
-        if readings:
-            return {one.text for one in readings}
-        if cpu_ms() - began > PATIENT_MS and at + 1 >= len(frames):
-            break
-    return set()
+    def __call__(self, frames: Sequence[Frame]) -> set[str]:
+        """See Way."""
+        eye, began = new_eye(), cpu_ms()
+        for at in range(max(MOST_LOOKS, len(frames))):
+            sight = eye.look(frames[min(at, len(frames) - 1)], FRAME_MS * at, insist=True)
+            if sight.readings:
+                self.stages[sight.stage] += 1
+                return {one.text for one in sight.readings}
+            if at + 1 >= len(frames) and cpu_ms() - began >= self._patience_ms:
+                break
+        return set()
 
 
 def _opencv(detector: Any) -> Callable[[Frame], list[str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.bench.pictures import PictureSet, find_sets
 from tests.bench.reader import Score, score
-from tests.bench.readers import bare_zxing, first_frame_that_gives, ours_in_a_frame, ours_with_patience
+from tests.bench.readers import PATIENT_MS, Ours, bare_zxing, first_frame_that_gives
 
 PHOTOGRAPHS = Path(__file__).parents[2].parent / "shared" / "qr"
 SETS = ("zxing", "zxingcpp", "jsqr", "dgc", "smalltests", "negatives")
@@ -37,7 +37,7 @@ def sets() -> dict[str, PictureSet]:
 @lru_cache(maxsize=16)
 def ours(name: str) -> Score:
     """What one look reads."""
-    return score(sets()[name], ours_in_a_frame)
+    return score(sets()[name], Ours())
 
 
 def test_the_sets_are_there() -> None:
@@ -62,7 +62,7 @@ def test_nothing_is_read_that_is_not_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["zxing", "zxingcpp", "jsqr"])
 def test_patience_reads_more_and_nothing_wrong(name: str) -> None:
-    patient = score(sets()[name], ours_with_patience)
+    patient = score(sets()[name], Ours(PATIENT_MS))
     assert patient.read >= ours(name).read
     assert patient.read >= 0.98 * sets()[name].with_codes - 1
     assert {picture for picture, _ in patient.false} <= MISLABELLED
