@@ -18,7 +18,7 @@ from server.store.instants import from_ms, to_ms
 from server.store.schema import health
 
 STALE = timedelta(seconds=60)
-SHARP, SOFT = 0.5, 0.3
+SHARP, SOFT = 0.38, 0.25
 """Sharpness from which on a picture is called so; below, it is blurred."""
 DARK, BRIGHT = 45, 245
 """Grey levels: a dark picture is below the first, a bright one above the second."""

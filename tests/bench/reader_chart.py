@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 import pygal
 from pygal.style import Style
 
-_COLOURS = ("#8c959f", "#c9800f", "#b7bdc4", "#d5d9de", "#7d6bb0", "#5fb98a", "#1a7f4b", "#0b5c33")
+_OTHERS = ("#c9800f", "#57606a", "#8c959f", "#b7bdc4", "#d5d9de")
+_OURS = ("#5fb98a", "#1a7f4b")
 
 
 def draw(sets: Sequence[tuple[str, int]], read: Mapping[str, Sequence[int]]) -> str:
     """Bars in SVG. ``sets``: (name, pictures with a known text); ``read``: of each reader, how many in each set."""
     some = [at for at, (_, count) in enumerate(sets) if count]
-    style = Style(background="white", plot_background="white", colors=_COLOURS, font_family="sans-serif")
+    ours = sum(name.startswith("ours") for name in read)
+    colours = (*_OTHERS[: len(read) - ours], *_OURS[:ours])
+    style = Style(background="white", plot_background="white", colors=colours, font_family="sans-serif")
     chart = pygal.Bar(
         style=style, js=(), pretty_print=True, range=(0, 100), title="Pictures read, of 100", legend_at_bottom=True,
         legend_at_bottom_columns=4, width=900, height=460, margin=14, print_values=False, no_prefix=True,

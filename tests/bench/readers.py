@@ -51,7 +51,7 @@ def all_ways(wechat: Path | None) -> dict[str, Way]:
     maker = getattr(cv2, "wechat_qrcode_WeChatQRCode", None)
     if maker is not None and wechat is not None:
         detector = maker(*(str(wechat / name) for name in WECHAT_MODELS))
-        ways["WeChat"] = first_frame_that_gives(lambda frame: list(detector.detectAndDecode(frame)[0]))
+        ways["WeChat"] = first_frame_that_gives(_texts_of(lambda frame: detector.detectAndDecode(frame)[0]))
     return ways | {"ours, frame": Ours(), "ours, patient": Ours(PATIENT_MS)}
 
 
@@ -86,9 +86,15 @@ class Ours:
 
 
 def _opencv(detector: Any) -> Callable[[Frame], list[str]]:
-    def read(frame: Frame) -> list[str]:
-        with suppress(cv2.error, UnicodeDecodeError):  # both happen: small images, texts in other encodings
-            return list(detector.detectAndDecodeMulti(frame)[1])
+    return _texts_of(lambda frame: detector.detectAndDecodeMulti(frame)[1])
+
+
+def _texts_of(read: Callable[[Frame], Sequence[str]]) -> Callable[[Frame], list[str]]:
+    """OpenCV raises errors for some small images, and for texts that are not UTF-8."""
+
+    def texts(frame: Frame) -> list[str]:
+        with suppress(cv2.error, UnicodeDecodeError):
+            return list(read(frame))
         return []
 
-    return read
+    return texts
