@@ -5,12 +5,12 @@ Knows the region that was looked at, no text and no frame but this one.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from kiosk.reader.blur import smear
 from kiosk.reader.grid import BADGE_MODULES
 from kiosk.reader.sight import Advice, Frame, Quad
 
@@ -54,7 +54,7 @@ def appearance(frame: Frame, quad: Quad, most_px: int = MOST_PX) -> Appearance:
     dark, light = _level(part, 0.05), _level(part, 0.9)
     soft = np.asarray(cv2.GaussianBlur(part, (0, 0), 0.7), np.uint8)
     steps = max(_step(soft[:, 2:], soft[:, :-2]), _step(soft[2:], soft[:-2]))
-    evenness, direction = _smear(soft)
+    evenness, direction = smear(part)
     sharpness = min(1.0, steps / max(light - dark, 8.0))
     return Appearance(light, quad.side / BADGE_MODULES, sharpness, evenness, direction, _glare(part), cut)
 
@@ -85,16 +85,6 @@ def _middle(part: Frame, most: int) -> Frame:
 def _step(one: Frame, other: Frame) -> float:
     """A large difference between neighbours."""
     return _level(np.asarray(cv2.absdiff(one, other), np.uint8), 0.9)
-
-
-def _smear(soft: Frame) -> tuple[float, float]:
-    """(evenness, direction), by the structure tensor (Bigun and Granlund, 1987): a movement wipes out the edges that
-    lie across it."""
-    right, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *way, ksize=3), np.float32) for way in ((1, 0), (0, 1)))
-    tensor = np.array([[(right * right).mean(), (right * down).mean()], [(right * down).mean(), (down * down).mean()]])
-    (least, most), vectors = np.linalg.eigh(tensor)
-    direction = math.degrees(math.atan2(vectors[1, 0], vectors[0, 0])) % 180
-    return math.sqrt(max(0.0, float(least)) / max(float(most), 1e-6)), direction
 
 
 def _level(image: Frame, share: float) -> float:

@@ -43,7 +43,7 @@ BORED_MS, EMPTY_MS = 3.0, 1.0
 TURNS = 4
 WEIGH_EVERY = 8
 """A code that is read is measured for the health figures only so often."""
-_SURE, _UNSURE, _IMPATIENCE = 0.25, 0.3, 0.25
+_SURE, _UNSURE, _IMPATIENCE = 0.2, 0.5, 0.25
 _MOST_PLACES, _MOST_GUESSES = 2, 4
 _GAIN, _FORGETS = 0.3, 0.9
 _LITTLE_PX = 96
@@ -162,13 +162,16 @@ class Eye:
             spare = BORED_MS if look.suspects else EMPTY_MS
             return look.clock() - look.began + spare * share if self._looks % BORED_EVERY == 0 else 0.0
         vain = min((self._places.looks(one) for one in fresh), default=0)
-        first = max(share, _SURE) if look.sure else share * share * _UNSURE
+        first = max(share, _SURE) if look.sure else share**3 * _UNSURE
         return self._budget * min(1.0, first + _IMPATIENCE * vain)
 
     def _turns(self, look: Look, those: Sequence[Suspect]) -> Iterator[_Turn]:
         """Every later stage once, beginning with the one that the last frame had no time for."""
+        places, guesses = _places(those), [one for one in those if one.sure][:_MOST_GUESSES]
         todo: list[_Turn] = [
-            (stage, self._close(look, one, stage)) for stage in self._ladder for one in _worth(those, stage)
+            (stage, self._close(look, one, stage))
+            for stage in self._ladder
+            for one in (guesses if stage is TRACE else places)
         ]
         todo += [(stage, partial(stage.whole, look.frame, look.half)) for stage in self._spare]
         first = self._turn % len(todo)
@@ -246,10 +249,8 @@ AGAIN = next(stage for stage in CLOSE if stage.name == "close-plain")
 """How a code is looked at again that was read in the whole frame."""
 
 
-def _worth(those: Sequence[Suspect], stage: Stage) -> Sequence[Suspect]:
-    """What a stage is to look at: one for each place, but every guess of how many modules there are."""
-    if stage is TRACE:
-        return [one for one in those if one.sure][:_MOST_GUESSES]
+def _places(those: Sequence[Suspect]) -> Sequence[Suspect]:
+    """One suspect for each place, though there may be several guesses of how many modules it has."""
     places: list[Suspect] = []
     for one in those:
         if not any(same_place(one.quad, other.quad) for other in places):

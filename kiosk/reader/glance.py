@@ -49,9 +49,10 @@ class Glance:
     def at(self, frame: Frame) -> Glimpse:
         """Compares the frame with the one before, in cells of about 16 x 16 pixels."""
         half = halved(frame)
-        cells = np.asarray(cv2.resize(half, (80, 45), interpolation=cv2.INTER_AREA), np.uint8)
+        cells = _averaged(half, max(1, max(half.shape) // CELLS_ACROSS))
         before, self._before = self._before, cells
-        moved = before is None or int(cv2.absdiff(cells, before).max()) >= STEP
+        same = before is not None and before.shape == cells.shape
+        moved = before is None or not same or int(cv2.absdiff(cells, before).max()) >= STEP
         self._awake = 2 * PASSED_OVER if moved else max(0, self._awake - 1)
         deserves = self._awake > 0 or self._passed >= PASSED_OVER
         self._passed = 0 if deserves else self._passed + 1
@@ -60,8 +61,14 @@ class Glance:
 
 def halved(frame: Frame) -> Frame:
     """Half the size, each pixel the mean of four; a frame of one pixel stays one."""
-    size = (max(1, frame.shape[1] // 2), max(1, frame.shape[0] // 2))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return _averaged(frame, 2)
+
+
+def _averaged(image: Frame, by: int) -> Frame:
+    """So many pixels become one, both ways. Whole numbers are averaged fast; what is over at the edge is left out."""
+    high, wide = (max(1, side // by) for side in image.shape)
+    part = image[: high * by, : wide * by] if min(image.shape) >= by else image
+    return np.asarray(cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def suspects(half: Frame) -> tuple[Suspect, ...]:

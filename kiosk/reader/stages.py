@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from kiosk.reader.blur import unblurred, unmoved
 from kiosk.reader.engines import Engine, both_ways, global_threshold, local_threshold
 from kiosk.reader.grid import BADGE_MODULES
 from kiosk.reader.sight import Found, Frame, Suspect
 
-Treatment = Callable[[Frame], Frame]
+Treatment = Callable[[Frame], "Frame | None"]
+"""A changed image, or None if the change would not help."""
 
 MODULE_PX = 6.0
 """Close to a suspect the image is brought to about so many pixels a module."""
@@ -47,7 +49,8 @@ class Stage:
         image, scale = (half, 2.0) if self.halved else (frame, 1.0)
         if self.stretch != (1, 1):
             image = _resized(image, *self.stretch)
-        found = self.engine(self.treat(image))
+        treated = self.treat(image)
+        found = self.engine(treated) if treated is not None else Found()
         return placed(found, (scale / self.stretch[0], scale / self.stretch[1]), (0, 0))
 
 
@@ -84,7 +87,7 @@ def close_up(frame: Frame, suspect: Suspect, stage: Stage) -> Found:
 
 def cut_out(frame: Frame, suspect: Suspect, stage: Stage) -> CloseUp | None:
     """A suspect brought to the size at which modules are read best, and made square, for a code that is seen from the
-    side is narrow; None if there is too little of it."""
+    side is narrow; None if there is too little of it, or the treatment would not help."""
     left, top, right, bottom = suspect.quad.box(_MARGIN, frame.shape)
     part = frame[top:bottom, left:right]
     if min(part.shape, default=0) < _LEAST_CLOSE:
@@ -92,8 +95,10 @@ def cut_out(frame: Frame, suspect: Suspect, stage: Stage) -> CloseUp | None:
     module_px = max(0.5, suspect.quad.side / (suspect.modules or BADGE_MODULES))
     zoom = min(_LARGEST, max(_SMALLEST, stage.module_px / module_px), _MOST_CLOSE / max(part.shape))
     wide, high = (zoom * min(_MOST_NARROW, max(part.shape) / side) for side in (part.shape[1], part.shape[0]))
-    image = stage.treat(_resized(part, wide, high)) if zoom < 1 else _resized(stage.treat(part), wide, high)
-    return CloseUp(image, (wide, high), (left, top))
+    image = stage.treat(_resized(part, wide, high) if zoom < 1 else part)
+    if image is None:
+        return None
+    return CloseUp(image if zoom < 1 else _resized(image, wide, high), (wide, high), (left, top))
 
 
 def _resized(image: Frame, wide: float, high: float) -> Frame:
@@ -153,19 +158,6 @@ def even(image: Frame) -> Frame:
     return np.asarray(cv2.divide(image, cv2.blur(image, (side, side)), scale=128), np.uint8)
 
 
-def unblurred(sigma: float, noise: float = 0.01) -> Treatment:
-    """Wiener's filter against a Gaussian blur of so many pixels (Wiener, 1949)."""
-
-    def treat(image: Frame) -> Frame:
-        around = cv2.copyMakeBorder(image, 16, 16, 16, 16, cv2.BORDER_REFLECT).astype(np.float32)
-        down, across = np.fft.fftfreq(around.shape[0])[:, None], np.fft.rfftfreq(around.shape[1])[None]
-        blur = np.exp(-2 * np.pi**2 * sigma**2 * (across**2 + down**2))
-        sharp = np.fft.irfft2(np.fft.rfft2(around) * blur / (blur * blur + noise), s=around.shape)
-        return np.asarray(np.clip(sharp[16:-16, 16:-16], 0, 255), np.uint8)
-
-    return treat
-
-
 FIRST = (
     Stage("whole-global", as_it_is, global_threshold),
     Stage("whole-local", as_it_is, local_threshold),
@@ -184,11 +176,14 @@ CLOSE = (
     TRACE,
     Stage("close-sharp", sharper(1, 4), local_threshold),
     Stage("close-plain", as_it_is, both_ways),
+    Stage("close-unmoved", unmoved, local_threshold),
     Stage("close-bright", brighter, global_threshold),
     Stage("close-stretched", stretched, both_ways),
     Stage("close-small", sharper(1.5, 2), both_ways, module_px=3),
     Stage("close-even", even, local_threshold),
     Stage("close-unblurred", unblurred(1.2), local_threshold),
+    Stage("close-refocused", unblurred(2.5, 0.001), local_threshold),
+    Stage("close-refocused-far", unblurred(3.1, 0.0003), local_threshold),
 )
 """Where something like a code was not read; what the budget has no room for has its turn at the next frame."""
 
@@ -198,6 +193,7 @@ def zbar_close(zbar: Engine) -> tuple[Stage, ...]:
     return (
         Stage("zbar", as_it_is, zbar),
         Stage("zbar-unblurred", unblurred(1.2), zbar),
+        Stage("zbar-unmoved", unmoved, zbar),
         Stage("zbar-stretched", stretched, zbar),
     )
 

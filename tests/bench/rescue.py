@@ -101,6 +101,7 @@ def _given(stage: Stage, seen: Seen, half: Frame, suspect: Suspect) -> Frame:
         return cut.image
     scale = 0.5 if stage.halved else 1.0
     image = stage.treat(half if stage.halved else seen.frame)
+    assert image is not None
     left, top, right, bottom = suspect.quad.placed((scale, scale), (0, 0)).box(0.22, image.shape)
     return image[top:bottom, left:right]
 
