@@ -100,6 +100,11 @@ def issue(badge: Badge, key: Ed25519PrivateKey) -> str:
     return PREFIX + base45_encode(body + key.sign(_CONTEXT + body))
 
 
+def is_like_badge(text: str) -> bool:
+    """Whether a text has the form of a badge's: what to look at first, not what to believe."""
+    return len(text) == TOKEN_LENGTH and text.startswith(PREFIX) and all(sign in _VALUE for sign in text)
+
+
 def verify(text: str, keys: EventKeys) -> Badge | BadBadge:
     """The badge that ``text`` proves, or why it proves none. Needs no network and no database.
 

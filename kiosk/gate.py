@@ -151,11 +151,13 @@ class Gate:
         if sight.spent:
             self._read_ms = now
         text = self._presentations.see(sight.readings, now)
-        self.awake = sight.moved or not self._presentations.idle
+        self.awake = sight.moved or self._presentations.badge_held
         if self._parts.diary is not None:
             self._parts.diary.note(sight, began=text is not None, now_ms=now)
         due = self._moment
         if text is not None:
+            if due is not None:  # whoever was told to wait has not been decided on
+                self._presentations.forget(due.text)
             self._moment, self._tries = None, MOMENTS
             self.hold_up(text)
         elif due is not None and not self._presentations.shows(due.text):
@@ -168,7 +170,7 @@ class Gate:
 
     def _wait(self, sight: Sight, now: int) -> None:
         """Nobody is decided on: what to do with a code that cannot be read, or that the door is free."""
-        advice = self._hints.hear(sight.advice, now)
+        advice = self._hints.hear(sight.advice, now, sure=sight.sure)
         if now < self._shown_until:
             return
         if self._parts.standing.site is None:

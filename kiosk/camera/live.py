@@ -6,12 +6,15 @@ that is older than a tenth of a second.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from kiosk.camera import Away, CameraAway, Clock, Shot, Shots
 from kiosk.camera.watch import BLIND_MS, COVERED, Watch
+
+log = logging.getLogger(__name__)
 
 OLDEST_MS = 100
 POLL_S = 0.05
@@ -75,8 +78,11 @@ class _Place:
                 for shot in shots:
                     if not self._put(shot):
                         return
-        except Exception as error:  # noqa: BLE001 - it is raised again where the shots are taken
-            end = error
+        except (CameraAway, OSError) as error:
+            end = error  # raised again where the shots are taken
+        except Exception as error:  # a driver's error of any kind is a camera that is away, not a kiosk that ends
+            log.exception("the camera failed")
+            end = CameraAway(f"the camera failed ({type(error).__name__}); unplug it and plug it in again")
         with self._news:
             self._end = end
             self._news.notify()

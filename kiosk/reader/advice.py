@@ -5,14 +5,12 @@ Knows the region that was looked at, no text and no frame but this one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from kiosk.reader.blur import smear
 from kiosk.reader.grid import BADGE_MODULES
-from kiosk.reader.sight import Advice, Frame, Quad
+from kiosk.reader.sight import Advice, Appearance, Frame, Quad
 
 FEWEST_PX = 2.1
 DARK = 45.0
@@ -24,23 +22,6 @@ _EDGE_PX = 3
 _EDGE = 0.1  # of the side: the quiet zone is needed, too
 _LEAST_PX = 8
 MOST_PX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Appearance:
-    """What a code's picture looks like. ``light``: grey level of its paper; ``module_px``: pixels a module, if it is a
-    badge of ours; ``sharpness``: 0 to 1, how much of a whole step from dark to light lies between neighbouring
-    pixels; ``evenness``: the strength of edges in the direction in which they are weakest over that across it, 1 where
-    nothing is smeared; ``smear_deg``: that direction, 0 to 180 from the right downwards; ``glare``: of its area that is
-    so bright that it shows nothing; ``cut``: it reaches over the frame's edge."""
-
-    light: float
-    module_px: float
-    sharpness: float
-    evenness: float
-    smear_deg: float
-    glare: float
-    cut: bool
 
 
 def appearance(frame: Frame, quad: Quad, most_px: int = MOST_PX) -> Appearance:
@@ -74,7 +55,7 @@ def advise(appears: Appearance) -> Advice | None:
 
 def is_dark(half: Frame) -> bool:
     """Whether so little light falls on everything in view that not even a place could be told."""
-    return _level(half, 0.99) < DARK
+    return _level(np.ascontiguousarray(half[::4, ::4]), 0.99) < DARK
 
 
 def _middle(part: Frame, most: int) -> Frame:

@@ -31,6 +31,10 @@ MOST_PIXELS = 4_000_000
 MEMORY = 512 * 2**20
 LEAST_SIDE = 21
 _REST_S = (0.5, 60.0)
+_START_S = 20.0
+"""A child that has not said that it is there after so long is given up."""
+_PEACE_S = 120.0
+"""After so long without a loss the next child that is lost is replaced at once."""
 _ASK = struct.Struct(">II")
 _SIZE = struct.Struct(">I")
 _MOST_ANSWER = 1_000_000
@@ -59,10 +63,11 @@ class Cell:
         self._command = command or (sys.executable, "-m", "kiosk.reader.cell")
         self._child: subprocess.Popen[bytes] | None = None
         self._ready = False
+        self._begun = self._lost = -_PEACE_S
         self._due = 0.0
         self._rest = 0.0
         self.cpu_ms = 0.0
-        """What the child has spent in all."""
+        """What the child has spent in all, but for its start."""
         self.lost = 0
         """How many children have died or had to be ended."""
 
@@ -75,19 +80,20 @@ class Cell:
         except (OSError, ValueError, msgspec.MsgspecError):
             self._lose()
             return Found()
-        self._rest = 0.0
         self.cpu_ms += max(0.0, answer.cpu_ms)
         return Found(tuple(_reading(code) for code in answer.codes if code.data.isascii() and code.data))
 
     def ready(self, within_s: float = 0.0) -> bool:
         """Whether the child can be asked; starts it if there is none, and waits for it so long at most."""
         child = self._start()
-        if child is None or child.stdout is None:
-            return False
-        if not self._ready and select.select((child.stdout.fileno(),), (), (), within_s)[0]:
+        if child is None or child.stdout is None or self._ready:
+            return self._ready
+        if _waits(child.stdout.fileno(), select.POLLIN, within_s):
             self._ready = os.read(child.stdout.fileno(), 1) == _HERE
             if not self._ready:
                 self._lose()
+        elif self._now() - self._begun > _START_S:
+            self._lose()
         return self._ready
 
     def close(self) -> None:
@@ -104,17 +110,23 @@ class Cell:
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         if self._child is None and self._now() >= self._due:
-            with suppress(OSError):
+            self._begun = self._now()
+            try:
                 self._child = subprocess.Popen(  # noqa: S603 - our own module
                     self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
                 )
+            except OSError:
+                self._lose()
         return self._child
 
     def _lose(self) -> None:
-        """The next child comes at once the first time, then after longer and longer rests."""
+        """The next child comes at once the first time, then after longer and longer rests, until there is peace."""
         self.close()
-        self.lost += 1
-        self._due = self._now() + self._rest
+        now = self._now()
+        if now - self._lost > _PEACE_S:
+            self._rest = 0.0
+        self.lost, self._lost = self.lost + 1, now
+        self._due = now + self._rest
         self._rest = min(_REST_S[1], max(_REST_S[0], 2 * self._rest))
 
     def _ask(self, image: Frame) -> _Answer:
@@ -134,20 +146,25 @@ class Cell:
         os.set_blocking(into, False)
         rest = memoryview(data)
         while rest:
-            _, ready, _ = select.select((), (into,), (), max(0.0, until - self._now()))
-            if not ready:
+            if not _waits(into, select.POLLOUT, until - self._now()):
                 raise TimeoutError("the child does not listen")
             rest = rest[os.write(into, rest) :]
 
     def _receive(self, out: int, size: int, until: float) -> bytes:
         got = b""
         while len(got) < size:
-            ready, _, _ = select.select((out,), (), (), max(0.0, until - self._now()))
-            part = os.read(out, size - len(got)) if ready else b""
+            part = os.read(out, size - len(got)) if _waits(out, select.POLLIN, until - self._now()) else b""
             if not part:
                 raise TimeoutError("the child does not answer")
             got += part
         return got
+
+
+def _waits(pipe: int, what: int, at_most_s: float) -> bool:
+    """Whether the pipe can be read or written within that time. Not select, which knows the first 1,024 files only."""
+    poll = select.poll()
+    poll.register(pipe, what)
+    return bool(poll.poll(max(0.0, at_most_s) * 1000))
 
 
 def _reading(code: _Code) -> Reading:
@@ -180,8 +197,9 @@ def serve(into: BinaryIO, out: BinaryIO) -> None:
 def _confine() -> None:
     """Ends with the parent, leaves no core file, and cannot eat the machine's memory."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, MEMORY)):
+        with suppress(OSError, ValueError):  # a service manager may have set tighter ones
+            resource.setrlimit(what, (most, most))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
 
 

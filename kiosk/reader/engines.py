@@ -17,6 +17,8 @@ Engine = Callable[[Frame], Found]
 
 LEAST_SIDE = 21
 """Pixels: a QR code has at least 21 modules across."""
+MOST_SUSPECTS = 8
+"""More are not told: a sheet of blurred codes gives hundreds."""
 _FORMATS = BarcodeFormats(
     [BarcodeFormat.QRCodeModel1, BarcodeFormat.QRCodeModel2]
 )  # never Micro QR, which is found in anything
@@ -50,15 +52,18 @@ def _zxing(image: Frame, binarizer: Binarizer, *, inverted: bool = False) -> Fou
         try_invert=inverted,
         return_errors=True,
     )
-    read, unread = [], []
-    for one in barcodes:
-        quad = _quad(one.position)
-        modules = _modules(one.extra)
-        if one.valid and one.text:
-            read.append(Reading(one.text, *quad.middle, bytes(one.bytes), quad, modules))
-        elif not one.valid and quad.side >= LEAST_SIDE:
-            unread.append(Suspect(quad, modules, sure=True))
-    return Found(tuple(read), tuple(unread))
+    read = [_reading(one) for one in barcodes if one.valid and one.text]
+    unread = [_suspect(one) for one in barcodes if not one.valid][:MOST_SUSPECTS]
+    return Found(tuple(read), tuple(one for one in unread if one.quad.side >= LEAST_SIDE))
+
+
+def _reading(one: zxingcpp.Barcode) -> Reading:
+    quad = _quad(one.position)
+    return Reading(one.text, *quad.middle, bytes(one.bytes), quad, _modules(one.extra))
+
+
+def _suspect(one: zxingcpp.Barcode) -> Suspect:
+    return Suspect(_quad(one.position), _modules(one.extra), sure=True)
 
 
 def _modules(extra: object) -> int:

@@ -12,6 +12,7 @@ Must not know frames over time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -26,6 +27,8 @@ Modules = NDArray[np.float32]
 Field = NDArray[np.float32]
 
 BADGE_MODULES = 37
+MOST_MODULES = 57
+"""Larger codes cost too much to follow; no badge is one."""
 _PX = 6  # pixels a module in the view straight on
 _EDGE = 2  # modules of quiet zone in it
 _ROUNDS = 2
@@ -61,26 +64,32 @@ def views(frame: Frame, suspect: Suspect) -> Iterator[Frame]:
             grid = grid + np.dstack((_displacement(soft), _displacement(np.ascontiguousarray(soft.T)).T))
 
 
-def decode(modules: Modules) -> str:
-    """The text of a code of these modules, or "": what every code of its size has is drawn in."""
+def decode(modules: Modules) -> Reading | None:
+    """What a code of these modules says, in a picture of its own, if it can be read; what every code of its size has
+    is drawn in."""
     drawn = _with_patterns(modules)
     for threshold in (0.0, _local(drawn)):
         found = global_threshold(_drawing(drawn > threshold))
         if found.readings:
-            return found.readings[0].text
-    return ""
+            return found.readings[0]
+    return None
 
 
-def read(frame: Frame, suspect: Suspect, also: Callable[[Modules], str] = lambda _: "") -> Reading | None:
+def read(frame: Frame, suspect: Suspect, also: Callable[[Modules], Reading | None] = lambda _: None) -> Reading | None:
     """The text of a suspect, if its modules can be made out. ``also``: is given the last guess of them."""
+    if suspect.modules > MOST_MODULES:
+        return None
     modules = None
     for modules in trace(frame, suspect):
-        text = decode(modules)
-        if text:
+        reading = decode(modules)
+        if reading is not None:
             break
     else:
-        text = also(modules) if modules is not None else ""
-    return Reading(text, *suspect.quad.middle, text.encode(), suspect.quad, suspect.modules) if text else None
+        reading = also(modules) if modules is not None else None
+    if reading is None:
+        return None
+    middle = suspect.quad.middle
+    return replace(reading, x=middle.x, y=middle.y, quad=suspect.quad)
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from admission.badge import PREFIX
+from admission.badge import is_like_badge
+from kiosk.reader.engines import MOST_SUSPECTS
 from kiosk.reader.places import same_place
 from kiosk.reader.sight import Found, Frame, Reading, Suspect
 
@@ -30,7 +31,7 @@ class Look:
     @property
     def left(self) -> float:
         """CPU ms that may still be spent."""
-        return self.allowance - (self.clock() - self.began)
+        return self.allowance - self.cpu_ms
 
     def take(self, found: Found, stage: str) -> None:
         """Notes what a stage has found; the same text twice is one."""
@@ -38,11 +39,24 @@ class Look:
             self.readings.setdefault(one.text, one)
         if found.readings and not self.stage:
             self.stage = stage
-        self.suspects += [one for one in found.suspects if not self.suspected(one)]
+        for suspect in found.suspects:
+            if len(self.suspects) < MOST_SUSPECTS and not self.suspected(suspect):
+                self.suspects.append(suspect)
 
     def suspected(self, one: Suspect) -> bool:
         """Whether it is known already, and taken for the same."""
         return any(one.modules in (0, other.modules) and same_place(one.quad, other.quad) for other in self.suspects)
+
+    def covered(self, one: Suspect) -> bool:
+        """Whether it lies where something was read."""
+        return any(
+            reading.quad is not None and same_place(one.quad, reading.quad) for reading in self.readings.values()
+        )
+
+    @property
+    def cpu_ms(self) -> float:
+        """Spent so far."""
+        return self.clock() - self.began
 
     @property
     def sure(self) -> bool:
@@ -55,6 +69,6 @@ class Look:
 
         def order(reading: Reading) -> tuple[bool, float]:
             away = (reading.x - wide / 2) ** 2 + (reading.y - high / 2) ** 2
-            return not reading.text.startswith(PREFIX), away
+            return not is_like_badge(reading.text), away
 
         return sorted(self.readings.values(), key=order)

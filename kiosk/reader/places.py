@@ -35,12 +35,13 @@ class Places:
 
     def note(self, suspects: Sequence[Suspect], now_ms: int) -> None:
         """These were looked at in vain."""
-        self._known = [place for place in self._known if now_ms - place.at_ms <= UNSEEN_MS][-_MOST:]
+        lately = [place for place in self._known if now_ms - place.at_ms <= UNSEEN_MS]
+        self._known = sorted(lately, key=lambda place: place.at_ms)[-_MOST:]
         for one in suspects:
             place = self._at(one.quad)
             if place is None:
                 self._known.append(_Place(one.quad, 1, now_ms))
-            elif place.at_ms != now_ms or place.looks == 0:
+            elif place.at_ms != now_ms:
                 place.quad, place.looks, place.at_ms = one.quad, place.looks + 1, now_ms
 
     def _at(self, quad: Quad) -> _Place | None:
@@ -49,5 +50,6 @@ class Places:
 
 def same_place(one: Quad, other: Quad) -> bool:
     """Whether the middle of one is well within the other, and they are of about the same size."""
-    apart = max(abs(one.middle.x - other.middle.x), abs(one.middle.y - other.middle.y))
-    return apart < _SAME * max(one.side, other.side) and 0.5 < one.side / max(other.side, 1e-6) < 2
+    here, there, side, size = one.middle, other.middle, one.side, other.side
+    apart = max(abs(here.x - there.x), abs(here.y - there.y))
+    return apart < _SAME * max(side, size) and 0.5 < side / max(size, 1e-6) < 2

@@ -106,27 +106,51 @@ class Advice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Appearance:
+    """What a code's picture looks like. ``light``: grey level of its paper; ``module_px``: pixels a module, if it is a
+    badge of ours; ``sharpness``: 0 to 1, how much of a whole step from dark to light lies between neighbouring
+    pixels; ``evenness``: the strength of edges in the direction in which they are weakest over that across it, 1 where
+    nothing is smeared; ``smear_deg``: that direction, 0 to 180 from the right downwards; ``glare``: of its area that is
+    so bright that it shows nothing; ``cut``: it reaches over the frame's edge."""
+
+    light: float
+    module_px: float
+    sharpness: float
+    evenness: float
+    smear_deg: float
+    glare: float
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What a look came to. ``spent``: (stage, CPU ms) of all that ran, nothing if the frame was passed over; ``stage``:
-    the one that gave the first reading; ``light``: grey level 0 to 255 of what was looked at; ``sharpness``: 0 to 1,
-    where something like a code is in view; ``suspect``: it is; ``moved``: something has changed since the frame
-    before."""
+    the one that gave the first reading; ``light``: grey level 0 to 255 of what was looked at; ``appearance``: what a
+    code in view looks like, where that was asked; ``suspect``: something like a code is in view, ``sure``: an engine
+    has found it; ``moved``: something has changed since the frame before."""
 
     readings: tuple[Reading, ...] = ()
     advice: Advice | None = None
     spent: tuple[tuple[str, float], ...] = ()
     stage: str = ""
     light: float = 0.0
-    sharpness: float | None = None
+    appearance: Appearance | None = None
     suspect: bool = False
+    sure: bool = False
     moved: bool = False
+
+    @property
+    def sharpness(self) -> float | None:
+        """0 to 1, of the code in view."""
+        return self.appearance.sharpness if self.appearance is not None else None
 
 
 class Reader(Protocol):
     """Finds the codes in frames that come one after the other."""
 
     def look(self, frame: Frame, now_ms: int, /, *, insist: bool = False) -> Sight:
-        """Everything that was read, badges of ours first, nearest the middle first. Never raises for any frame.
+        """Everything that was read, badges of ours first, nearest the middle first.
 
-        ``now_ms`` never jumps back. ``insist``: look even if nothing has changed.
+        Never raises for any grey frame of bytes; another one is nothing. ``now_ms`` never jumps back. ``insist``: look
+        even if nothing has changed.
         """

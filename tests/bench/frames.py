@@ -53,8 +53,8 @@ CONDITIONS: dict[str, _Make] = {
 }
 CAUSES: dict[Advice, _Make] = {
     Advice.CLOSER: lambda dice: at_pixels(dice.uniform(0.8, 1.1), View()),
-    Advice.BLURRED: lambda dice: View(defocus_px=dice.uniform(3, 5)),
-    Advice.HOLD_STILL: lambda dice: View(motion_px=dice.uniform(10, 18), motion_deg=dice.uniform(0, 180)),
+    Advice.BLURRED: lambda dice: View(defocus_px=dice.uniform(4, 6)),
+    Advice.HOLD_STILL: lambda dice: View(motion_px=dice.uniform(16, 26), motion_deg=dice.uniform(0, 180)),
     Advice.DARK: lambda dice: View(light=dice.uniform(0.015, 0.03), noise=4),
     Advice.GLARE: lambda dice: View(glare=dice.uniform(0.4, 0.6)),
     Advice.CUT_OFF: lambda dice: View(off_px=[(620, 0), (-620, 0), (0, -345), (0, 345)][int(dice.integers(4))]),

@@ -146,7 +146,8 @@ def _voted() -> Frame:
         modules = list(grid.trace(hidden, Suspect(corners, MODULES, sure=True)))[-1]
         total = modules if total is None else np.asarray(total + modules, np.float32)
         shown.append(hidden)
-        if votes.add(modules) == text:
+        read = votes.add(modules, len(shown))
+        if read is not None and read.text == text:
             break
     assert total is not None
     grey = np.clip(127.5 - 127.5 * total / np.abs(total).max(), 0, 255).astype(np.uint8)

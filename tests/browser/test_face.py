@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from admission.rules import Why
-from kiosk.face import Place, Shown, Status, refusal
+from kiosk.face import Place, Shown, Status, hint, refusal
 from kiosk.face.screen import Screen
 from kiosk.face.words import TRY, WORDS
+from kiosk.reader import Advice
 from tests.browser.stage import Process, Window, free_port, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -26,6 +27,7 @@ STATES = [
     Shown("moment", "starting"),
     Shown("waiting", "waiting"),
     Shown("reading", "reading"),
+    *(hint(advice) for advice in Advice),
     Shown("moment", "moment"),
     Shown("welcome", "welcome"),
     Shown("welcome", "welcome", NAME, SESSION),

@@ -115,8 +115,35 @@ def test_children_that_die_one_after_the_other_are_started_less_and_less_often()
     one.close()
 
 
-def test_a_program_that_is_not_there_is_no_error() -> None:
-    assert Cell(time.monotonic, ("/nowhere/python",)).read(picture()).readings == ()
+def test_a_child_that_hangs_now_and_then_takes_ever_less_of_the_doors_time() -> None:
+    """Its good answers in between do not make up for it."""
+    now = [0.0]
+    one = Cell(lambda: now[0], (sys.executable, "-c", READY + "sys.exit(1)"))
+    lost = []
+    for _ in range(10):
+        one.ready(within_s=10)
+        one.read(picture())
+        now[0] += 1
+        lost.append(one.lost)
+    assert lost[-1] <= 6
+    one.close()
+
+
+def test_a_child_that_never_says_that_it_is_there_is_given_up() -> None:
+    now = [0.0]
+    one = Cell(lambda: now[0], (sys.executable, "-c", "import time; time.sleep(60)"))
+    assert not one.ready()
+    now[0] += 60
+    assert not one.ready()
+    assert one.lost == 1
+    one.close()
+
+
+def test_a_program_that_is_not_there_is_no_error_and_is_not_tried_at_every_frame() -> None:
+    one = Cell(time.monotonic, ("/nowhere/python",))
+    for _ in range(50):
+        assert one.read(picture()).readings == ()
+    assert one.lost <= 3
 
 
 def test_images_that_are_too_small_or_too_large_are_not_sent(own: Cell) -> None:

@@ -116,17 +116,25 @@ class TestWhatIsRead:
 
 
 class TestWhatItSpends:
-    def test_no_look_goes_far_over_its_budget(self) -> None:
-        eye, noise = new_eye(), np.random.default_rng(1)
+    @pytest.mark.parametrize("full_of", ["a blurred badge", "noise", "blurred codes", "finder patterns"])
+    def test_no_look_goes_far_over_its_budget(self, full_of: str) -> None:
+        eye, dice = new_eye(), np.random.default_rng(1)
         eye.warm_up()
-        blurred = [look(token(1), View(defocus_px=4, noise=3), seed).frame for seed in range(12)]
-        blurred += [noise.integers(0, 256, (720, 1280), np.uint8)] * 3
+        sheet = np.tile(np.pad(cv2.resize(code(token(1)), (135, 135)), 10, constant_values=240), (5, 9))[:720, :1280]
+        finder = np.pad(np.pad(np.pad(np.zeros((3, 3)), 1, constant_values=1), 1), 1, constant_values=1)
+        frame = {
+            "a blurred badge": look(token(1), View(defocus_px=5), 1).frame,
+            "noise": dice.integers(0, 256, (720, 1280), np.uint8),
+            "blurred codes": np.asarray(cv2.GaussianBlur(sheet, (0, 0), 2.2), np.uint8),
+            "finder patterns": np.tile(np.kron(finder, np.ones((4, 4))) * 230, (20, 36)).astype(np.uint8),
+        }[full_of]
         spent = []
-        for at, frame in enumerate(blurred):
+        for at in range(16):
             began = cpu_ms()
             eye.look(frame, 33 * at, insist=True)
             spent.append(cpu_ms() - began)
-        assert statistics.median(spent) < 2 * BUDGET_MS
+        assert max(spent[2:]) < 12 * BUDGET_MS, "one call of an engine cannot be cut short"
+        assert statistics.median(spent) < 5 * BUDGET_MS
 
     def test_a_frame_in_which_nothing_has_changed_is_passed_over_four_times_in_five(self) -> None:
         eye, frame = new_eye(), board(("HTTPS://EXAMPLE.ORG/1", 640, 360))
@@ -169,13 +177,36 @@ class TestWhatItSpends:
         assert stages[0].startswith(("half", "whole"))
         assert stages.count("again") == 7
 
-    def test_somebody_who_joins_is_seen_while_a_badge_is_still_held(self) -> None:
+    @pytest.mark.parametrize("fps", [2, 10, 30])
+    def test_somebody_who_joins_is_seen_while_a_badge_is_still_held(self, fps: int) -> None:
         eye, alone = new_eye(), board((token(1), 700, 300))
         for at in range(6):
-            eye.look(alone, 33 * at, insist=True)
+            eye.look(alone, 1000 * at // fps, insist=True)
         both = board((token(1), 700, 300), (token(2), 300, 500))
-        read = [eye.look(both, 200 + 33 * at, insist=True).readings for at in range(4)]
-        assert token(2) in {one.text for readings in read for one in readings}
+        seen: dict[str, int] = {}
+        for at in range(2 * fps + 6):
+            for one in eye.look(both, 1000 * (6 + at) // fps, insist=True).readings:
+                seen.setdefault(one.text, at)
+        assert seen[token(2)] <= max(1, fps // 3)
+
+    @pytest.mark.parametrize("known", ["HTTPS://EXAMPLE.ORG/POSTER", token(7)], ids=["a poster", "another badge"])
+    @pytest.mark.parametrize("view", [at_pixels(2.2, View(tilt_deg=10)), View(defocus_px=1.9)], ids=["far", "blurred"])
+    def test_a_badge_that_is_hard_to_read_is_read_beside_a_code_that_is_not(self, known: str, view: View) -> None:
+        beside, eye = board((known, 150, 150)), new_eye()
+        for at in range(20):
+            eye.look(beside, 33 * at, insist=True)
+        read = set()
+        for at in range(30):
+            frame = look(token(1), view, at).frame.copy()
+            frame[:300, :300] = beside[:300, :300]
+            read |= {one.text for one in eye.look(frame, 700 + 33 * at, insist=True).readings}
+        assert read == {known, token(1)}
+
+    def test_all_codes_that_were_read_are_looked_for_again(self) -> None:
+        eye, both = new_eye(), board((token(1), 700, 300), (token(2), 300, 500))
+        for at in range(12):
+            eye.look(both, 33 * at, insist=True)
+        assert {one.text for one in eye.look(both, 400, insist=True).readings} == {token(1), token(2)}
 
     def test_without_zbar_the_rest_goes_on(self) -> None:
         eye = Eye(cpu_ms, lambda _image: Found())
@@ -226,6 +257,17 @@ class TestNothingRaises:
     def test_a_frame_with_nothing_in_it_is_nothing_however_often_it_is_looked_at(self, frame: Frame) -> None:
         assert stare(frame, looks=14).readings == ()
 
+    @pytest.mark.parametrize("kind", ["colour", "deep", "line", "true or false"])
+    def test_a_frame_that_is_not_grey_bytes_is_nothing(self, kind: str) -> None:
+        grey = board((token(1), 640, 360))
+        frame = {
+            "colour": np.dstack([grey] * 3),
+            "deep": grey.astype(np.uint16),
+            "line": grey[0],
+            "true or false": grey > 9,
+        }
+        assert new_eye().look(frame[kind], 0).readings == ()
+
     @given(
         st.tuples(st.integers(0, 60), st.integers(0, 60)).flatmap(
             lambda shape: arrays.arrays(np.uint8, shape, elements=st.sampled_from([0, 255, 128]))
@@ -242,6 +284,15 @@ class TestNothingRaises:
         for _ in range(dice.randrange(1, 5)):
             frame = _damage(frame, dice)
         assert {one.text for one in stare(frame, looks=6).readings} <= {token(seed)}
+
+    def test_most_damaged_badges_are_read(self) -> None:
+        """So the test before is about something."""
+        read = 0
+        for seed in range(24):
+            dice = random.Random(seed)
+            frame = look(token(seed), View(noise=dice.uniform(0, 20)), seed).frame.copy()
+            read += bool(stare(_damage(frame, dice), looks=3).readings)
+        assert read >= 15
 
     def test_a_frame_cut_off_anywhere_is_looked_at(self) -> None:
         frame = look(token(1), View(), 1).frame

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from admission.badge import Badge, badge_id, issue
 from admission.passage import Kind, Passage, decode
 from admission.seats import RolledBack
+from deploy.cards import code
 from kiosk.camera import Away
+from kiosk.gate import Gate
 from server import badges
 from server.store.engine import PostgresStore, SqliteStore
+from tests.eyes import new_eye
 from tests.kiosk.conftest import Doors, Kiosk
 
 Either = SqliteStore | PostgresStore
@@ -371,3 +376,54 @@ def test_an_exit_that_the_server_has_not_heard_of_yet_is_not_credited_twice(door
     way_out.show("p1", later_ms=60_000)
     way_out.show("p1", later_ms=60_000)
     assert way_out.standing.account("hall").exits == 1
+
+
+POSTER = "https://poster.example.org"
+
+
+def play(kiosk: Kiosk, film: list[tuple[int, list[str]]]) -> list[str]:
+    """What is shown, one after the other; a film is pauses (ms) and what is in view after each."""
+    seen: list[str] = []
+    for pause, texts in film:
+        kiosk.ms += pause
+        kiosk.script.texts = texts
+        kiosk.gate.step(kiosk.frame)
+        if not seen or seen[-1] != kiosk.face.now:
+            seen.append(kiosk.face.now)
+    return seen
+
+
+def test_a_poster_behind_the_visitor_does_not_cover_the_welcome(door: Doors) -> None:
+    kiosk = door("hall-a")
+    badge = kiosk.world.tokens["p1"]
+    seen = play(kiosk, [(0, [badge]), (100, [badge]), *[(100, [POSTER])] * 20])
+    assert seen == ["welcome"]
+
+
+def test_whoever_waits_a_moment_is_decided_on_though_a_poster_was_read_meanwhile(door: Doors) -> None:
+    first, kiosk = door("hall-a"), door("club-door")
+    first.line.ask(first.world.badge_ids["p1"], "hall")
+    badge = kiosk.world.tokens["p1"]
+    assert play(kiosk, [(0, [badge]), (100, [badge])]) == ["moment"]
+    play(kiosk, [(100, [POSTER])] * 3)
+    kiosk.lanes._claims._held.clear()
+    assert play(kiosk, [(33, [badge])] * 150)[-1] in ("welcome", "waiting")
+    assert "welcome" in {shown.key for shown in kiosk.face.shown}
+
+
+@pytest.mark.parametrize("fps", [5, 10, 30])
+def test_two_badges_lying_in_view_are_each_welcomed_once(door: Doors, fps: int) -> None:
+    """With the real eye, whatever it passes over."""
+    kiosk = door("club-door")
+    wall, dice = np.full((720, 1280), 200, np.uint8), np.random.default_rng(1)
+    for who, x, y in (("p1", 600, 360), ("p2", 250, 300)):
+        symbol = code(kiosk.world.tokens[who])
+        top, left = y - symbol.shape[0] // 2, x - symbol.shape[1] // 2
+        wall[top : top + symbol.shape[0], left : left + symbol.shape[1]] = symbol
+    frames = [np.clip(wall + dice.normal(0, 1, wall.shape), 0, 255).astype(np.uint8) for _ in range(3)]
+    gate = Gate(replace(kiosk.parts, reader=new_eye()))
+    kiosk.ms += 60_000
+    for at in range(30 * fps):
+        kiosk.ms += 1000 // fps
+        gate.step(frames[at % 3])
+    assert [shown.key for shown in kiosk.face.shown].count("welcome") == 2

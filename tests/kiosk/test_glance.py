@@ -111,9 +111,9 @@ class TestPlaces:
 
 
 CAUSES = {
-    Advice.CLOSER: lambda dice: at_pixels(dice.uniform(0.85, 1.05), View()),
-    Advice.BLURRED: lambda dice: View(defocus_px=dice.uniform(3, 5)),
-    Advice.HOLD_STILL: lambda dice: View(motion_px=dice.uniform(11, 18), motion_deg=dice.uniform(0, 180)),
+    Advice.CLOSER: lambda dice: at_pixels(dice.uniform(0.8, 1.0), View()),
+    Advice.BLURRED: lambda dice: View(defocus_px=dice.uniform(4, 6)),
+    Advice.HOLD_STILL: lambda dice: View(motion_px=dice.uniform(18, 26), motion_deg=dice.uniform(0, 180)),
     Advice.DARK: lambda dice: View(light=dice.uniform(0.01, 0.02), noise=4),
     Advice.GLARE: lambda dice: View(glare=dice.uniform(0.45, 0.6)),
     Advice.CUT_OFF: lambda dice: View(off_px=[(620, 0), (-620, 0), (0, -345), (0, 345)][dice.integers(4)]),

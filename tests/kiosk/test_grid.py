@@ -10,8 +10,8 @@ from deploy.cards import code
 from kiosk.reader import Frame, grid
 from kiosk.reader.engines import both_ways, local_threshold
 from kiosk.reader.grid import BADGE_MODULES, Modules
-from kiosk.reader.sight import Suspect, square
-from kiosk.reader.votes import Votes
+from kiosk.reader.sight import Reading, Suspect, square
+from kiosk.reader.votes import MEMORY_MS, Votes
 from tests.views import token
 
 
@@ -33,6 +33,11 @@ def true_modules(text: str) -> Modules:
     """Of a code seen straight on."""
     flat = np.asarray(cv2.resize(code(text), (BADGE_MODULES + 8,) * 2, interpolation=cv2.INTER_AREA), np.float32)
     return np.asarray(1 - flat[4:-4, 4:-4] / 127.5, np.float32)
+
+
+def text_of(reading: Reading | None) -> str:
+    """What was read, or nothing."""
+    return reading.text if reading is not None else ""
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -73,25 +78,42 @@ def test_corners_that_cannot_be_are_no_error() -> None:
 def test_frames_that_each_hide_a_third_are_read_together() -> None:
     dice, votes, text = np.random.default_rng(2), Votes(), token(5)
     read = []
-    for _ in range(10):
+    for at in range(10):
         seen = true_modules(text) + dice.normal(0, 0.2, (BADGE_MODULES,) * 2).astype(np.float32)
         seen[dice.random(seen.shape) < 0.35] = 0
-        assert grid.decode(seen) == ""
-        read.append(votes.add(np.asarray(seen, np.float32)))
+        assert grid.decode(seen) is None
+        read.append(text_of(votes.add(np.asarray(seen, np.float32), 33 * at)))
     assert set(read) == {"", text}
     assert read[-1] == text
 
 
 def test_another_code_begins_the_count_anew() -> None:
     votes = Votes()
-    for _ in range(5):
-        votes.add(true_modules(token(5)))
-    assert votes.add(true_modules(token(6))) == ""
-    assert votes.add(true_modules(token(6))) == token(6)
+    for at in range(5):
+        votes.add(true_modules(token(5)), at)
+    assert votes.add(true_modules(token(6)), 6) is None
+    assert text_of(votes.add(true_modules(token(6)), 7)) == token(6)
 
 
-def test_what_is_forgotten_is_not_counted() -> None:
+def test_a_faint_picture_of_another_code_is_not_added_to_the_sum() -> None:
+    dice = np.random.default_rng(3)
+    for seed in range(20):
+        votes = Votes()
+        votes.add(true_modules(token(seed)), 0)
+        hidden = true_modules(token(seed + 100))
+        hidden[dice.random(hidden.shape) < 0.6] = 0
+        assert votes.add(hidden, 33) is None
+        assert text_of(votes.add(true_modules(token(seed + 100)), 66)) in ("", token(seed + 100))
+
+
+@pytest.mark.parametrize("how", ["read", "long ago"])
+def test_what_is_over_is_not_counted(how: str) -> None:
     votes = Votes()
-    votes.add(true_modules(token(5)))
-    votes.forget()
-    assert votes.add(true_modules(token(5))) == ""
+    votes.add(true_modules(token(5)), 0)
+    if how == "read":
+        votes.forget()
+    assert votes.add(true_modules(token(5)), 100 if how == "read" else MEMORY_MS + 1) is None
+
+
+def test_codes_larger_than_any_badge_are_not_followed() -> None:
+    assert grid.read(sheet(token(1)), Suspect(square(60, 60, 400, 400), 177, sure=True)) is None

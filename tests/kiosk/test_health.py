@@ -13,17 +13,24 @@ from admission import health
 from admission.health import Health
 from kiosk import health as diary_of
 from kiosk.health import WINDOW_MS, Diary
-from kiosk.reader.sight import Advice, Reading, Sight
+from kiosk.reader.sight import Advice, Appearance, Reading, Sight
 
 EMPTY = Sight(spent=(("whole-global", 8.0),), light=120.0)
-UNREAD = Sight(spent=(("whole-global", 8.0), ("whole-local", 16.0)), light=120.0, sharpness=0.5, suspect=True)
+
+
+def looking(sharpness: float) -> Appearance:
+    """A code that looks so sharp."""
+    return Appearance(120.0, 3.6, sharpness, 1.0, 0.0, 0.0, cut=False)
+
+
+UNREAD = Sight(spent=(("whole-global", 8.0), ("whole-local", 16.0)), light=120.0, appearance=looking(0.5), suspect=True)
 SECRET = "TBIC2$*04001JMN/TWZ1KS06D3NC1C30H%B"
 
 
 def read_by(stage: str, light: float = 120.0, sharpness: float = 0.8) -> Sight:
     """A frame in which a badge was read."""
     spent = (("whole-global", 8.0), (stage, 16.0))
-    return Sight((Reading(SECRET, 1, 2),), None, spent, stage, light, sharpness, suspect=True)
+    return Sight((Reading(SECRET, 1, 2),), None, spent, stage, light, looking(sharpness), suspect=True)
 
 
 @dataclass

@@ -15,10 +15,10 @@ from tests.kiosk.conftest import Doors
 FRAME_MS = 100
 
 
-def shown(advice: Sequence[Advice | None]) -> list[Advice | None]:
+def shown(advice: Sequence[Advice | None], *, sure: bool = True) -> list[Advice | None]:
     """What is shown, frame by frame."""
     hints = Hints()
-    return [hints.hear(one, 1000 + FRAME_MS * at) for at, one in enumerate(advice)]
+    return [hints.hear(one, 1000 + FRAME_MS * at, sure=sure) for at, one in enumerate(advice)]
 
 
 def test_advice_of_one_frame_is_not_shown() -> None:
@@ -33,6 +33,19 @@ def test_advice_that_stands_is_shown_and_outlasts_a_frame_without_any() -> None:
 
 def test_advice_that_changes_must_stand_again() -> None:
     assert shown([Advice.GLARE, Advice.DARK] * 6)[-1] is None
+
+
+def test_what_may_be_a_shirt_must_stand_longer_and_is_not_advised_of_for_ever() -> None:
+    seen = shown([Advice.BLURRED] * 200, sure=False)
+    assert set(seen[: STEADY_MS[False] // FRAME_MS - 1]) == {None}
+    assert Advice.BLURRED in seen
+    assert set(seen[60:]) == {None}
+
+
+def test_after_a_while_of_nothing_it_may_be_advised_of_again() -> None:
+    seen = shown([*[Advice.BLURRED] * 60, *[None] * 40, *[Advice.BLURRED] * 20], sure=False)
+    assert seen[59] is None
+    assert seen[-1] is Advice.BLURRED
 
 
 def test_advice_ends_when_the_code_has_gone() -> None:
@@ -50,7 +63,7 @@ def test_every_advice_has_words_that_fit_the_screen() -> None:
 def test_the_door_shows_advice_and_forgets_it_when_the_badge_is_read(door: Doors, advice: Advice) -> None:
     kiosk = door("hall-a")
     kiosk.script.advice = advice
-    for _ in range(1 + STEADY_MS // FRAME_MS + 1):
+    for _ in range(1 + STEADY_MS[False] // FRAME_MS + 1):
         kiosk.ms += FRAME_MS
         kiosk.gate.step(kiosk.frame)
     assert (kiosk.face.shown[-1].state, kiosk.face.now) == ("reading", f"hint_{advice.value}")

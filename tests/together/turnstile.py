@@ -190,7 +190,8 @@ def take_over(turnstile: Turnstile, boot: str) -> None:
     put("lasting", turnstile.frames)
     put("Eye", lambda *_: turnstile)
     put("Cell", lambda *_: NoCell())
-    presentation.GONE_MS = 0  # one badge follows another faster than hands are, and never are two in view
+    for name in ("GONE_MS", "ANSWER_MS", "STRANGER_MS"):  # one code follows another faster than hands are
+        setattr(presentation, name, 0)
     put("Screen", lambda *_: turnstile)
     remember("begin_store")
     remember("Standing")
