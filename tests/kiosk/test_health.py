@@ -172,7 +172,7 @@ sights = st.builds(
     spent=st.lists(st.tuples(st.sampled_from([f"s{n}" for n in range(40)]), st.floats(-5, 1e6)), max_size=5).map(tuple),
     stage=st.sampled_from(["", "s1", "s2"]),
     light=st.floats(-10, 300),
-    sharpness=st.none() | st.floats(-1, 2),
+    appearance=st.none() | st.floats(-1, 2).map(looking),
     suspect=st.booleans(),
 )
 seen = st.lists(st.tuples(sights, st.booleans(), st.integers(0, 20_000)), max_size=60)
