@@ -38,9 +38,12 @@ BORED = {False: 12, True: 60}
 """After so many looks in vain at what may be a code (False) or surely is one (True) ..."""
 BORED_EVERY = 8
 """... it is looked at harder only so often: a poster must not keep a Pi hot."""
-MOVED_MS = 3000
 BORED_MS, EMPTY_MS = 3.0, 1.0
+"""CPU ms for such a harder look, at a frame of 1280x720: where something is suspected, and where nothing is."""
 TURNS = 4
+"""While nobody is there, the stages that find least have their turn in one of so many looks."""
+MOVED_MS = 3000
+"""So long after something has moved somebody is taken to be there."""
 ADVISED = {False: 90, True: 300}
 """Looks in vain after which nothing is advised any more."""
 WEIGH_EVERY = 8

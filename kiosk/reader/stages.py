@@ -1,7 +1,7 @@
 """The stages of reading, as data: what is tried, in which order, on the whole frame and close to a suspect.
 
 Each stage is a small pure function from a grey image to texts and regions. The order was chosen by measurement: what
-reads most for its time comes first (docs/reading.md, ``python -m tests.bench.stages_order``). Must not know budgets or
+reads most for its time comes first (docs/reading.md, ``python -m tests.bench.order``). Must not know budgets or
 frames over time.
 """
 
