@@ -148,9 +148,10 @@ class Gate:
         # However slow the camera: what is held up must be seen again before its presentation would end.
         overdue = not self._presentations.idle and now - self._read_ms >= LOOK_AGAIN_MS
         sight = self._parts.reader.look(frame, now, insist=overdue)
-        if sight.spent:
+        text = None
+        if sight.spent:  # a frame that was passed over says nothing of what is in view
             self._read_ms = now
-        text = self._presentations.see(sight.readings, now)
+            text = self._presentations.see(sight.readings, now)
         self.awake = sight.moved or self._presentations.badge_held
         if self._parts.diary is not None:
             self._parts.diary.note(sight, began=text is not None, now_ms=now)

@@ -8,17 +8,18 @@ so the decision never flips between two. Codes that are not badges are answered 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from admission.badge import is_like_badge
 from kiosk.reader.sight import Reading
 
 UNSEEN_MS = 1500
-GONE_MS = 700
-"""A badge that is not seen for so long makes room for another, though its presentation has not ended. Longer than from
-one look to the next at the slowest camera."""
-ANSWER_MS = 1200
-"""So long an answer stands before another badge has its turn, and so long a stranger's."""
+GONE_MS, GONE_LOOKS = 200, 3
+"""A badge that is not seen for so long, and in so many looks, makes room for another, though its presentation has not
+ended: reading flickers."""
+ANSWER_MS, AWAY_MS = 1200, 600
+"""So long an answer stands before another badge in view has its turn (or after a stranger's, another stranger's); and
+if whoever was answered has already taken the badge away."""
 STRANGER_MS = 3000
 """So long the answer to a badge stands before a code that is none is answered."""
 YIELD_MS = 5000
@@ -30,12 +31,14 @@ NEARER = 1.3
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """Whose presentation was the last to begin, and how large its code is."""
+    """Whose presentation was the last to begin, and how large its code is; when it was seen last, and how many looks
+    have missed it since."""
 
     text: str
     since_ms: int
     seen_ms: int
     side: float
+    missed: int = 0
 
     @property
     def is_badge(self) -> bool:
@@ -53,14 +56,16 @@ class Presentations:
     def see(self, readings: Sequence[Reading], at_ms: int) -> str | None:
         """The text whose presentation begins with this frame, or None; at most one begins at a time.
 
-        ``readings``: badges first, nearest the middle first.
+        For frames that were looked at. ``readings``: badges first, nearest the middle first.
         """
         self._last_seen = {text: seen for text, seen in self._last_seen.items() if at_ms - seen < UNSEEN_MS}
         self._began = {text: began for text, began in self._began.items() if at_ms - began < YIELD_MS}
         texts = [one.text for one in readings]
         self._last_seen.update((text, at_ms) for text in texts if text in self._last_seen)
         if self._turn is not None and self._turn.text in texts:
-            self._turn = _Turn(self._turn.text, self._turn.since_ms, at_ms, self._turn.side)
+            self._turn = replace(self._turn, seen_ms=at_ms, missed=0)
+        elif self._turn is not None:
+            self._turn = replace(self._turn, missed=self._turn.missed + 1)
         begun = next((one for at, one in enumerate(readings) if self._may_begin(one, texts, at, at_ms)), None)
         if begun is None:
             return None
@@ -77,19 +82,20 @@ class Presentations:
             return False
         if turn is None or (badge and not turn.is_badge) or turn.text == one.text:
             return True
-        held, gone = at_ms - turn.since_ms, at_ms - turn.seen_ms >= GONE_MS
+        held, gone = at_ms - turn.since_ms, at_ms - turn.seen_ms >= GONE_MS and turn.missed >= GONE_LOOKS
         if not badge:
             return gone and held >= (STRANGER_MS if turn.is_badge else ANSWER_MS)
-        if held < ANSWER_MS:
-            return False
+        if gone or held < ANSWER_MS:
+            return gone and held >= AWAY_MS
         in_view = turn.text in texts
         nearer = in_view and (turn.text in texts[at:] or _side(one) > NEARER * turn.side)
-        return gone or nearer or held >= YIELD_MS
+        return nearer or held >= YIELD_MS
 
     def _others(self, text: str, at_ms: int) -> bool:
         """Whether another badge is held up meanwhile."""
         return any(
-            other != text and at_ms - seen < GONE_MS and is_like_badge(other) for other, seen in self._last_seen.items()
+            other != text and at_ms - seen < 3 * GONE_MS and is_like_badge(other)
+            for other, seen in self._last_seen.items()
         )
 
     def forget(self, text: str) -> None:

@@ -159,14 +159,12 @@ class Eye:
         look.suspects = [one for one in look.suspects if not look.covered(one)]
         if not look.suspects and (self._empty == 0 or self._looks % 2 == 0):
             look.suspects = [one for one in suspects(look.half) if not look.covered(one)]
-        lost = [Suspect(one.quad, one.modules) for text, one in self._tracks.items() if text not in look.readings]
-        those = [*lost, *look.suspects]
-        if look.readings and not those:
+        if look.readings and not look.suspects:
             return
-        fresh = [one for one in those if self._places.looks(one) <= BORED[one.sure]]
-        look.allowance = self._allowance(look, fresh, known=bool(those))
+        fresh = [one for one in look.suspects if self._places.looks(one) <= BORED[one.sure]]
+        look.allowance = self._allowance(look, fresh)
         before = set(look.readings)
-        for stage, run in self._turns(look, fresh or those, now_ms):
+        for stage, run in self._turns(look, fresh or look.suspects, now_ms):
             cost = self._costs.get(stage.name, 0.0)
             if cost > look.left:
                 self._costs[stage.name] = cost * _FORGETS  # one slow run must not shut it out for ever
@@ -175,12 +173,12 @@ class Eye:
             if look.readings.keys() != before:
                 return
 
-    def _allowance(self, look: Look, fresh: Sequence[Suspect], *, known: bool) -> float:
+    def _allowance(self, look: Look, fresh: Sequence[Suspect]) -> float:
         """More with every frame in which the same thing was not read; at first less of it for a small frame, and
         least where nobody knows whether it is a code at all."""
         share = min(1.0, look.frame.size / BUDGET_PIXELS)
-        if not fresh and (known or self._empty > 0):
-            spare = BORED_MS if known else EMPTY_MS
+        if not fresh and (look.suspects or self._empty > 0):
+            spare = BORED_MS if look.suspects else EMPTY_MS
             return look.cpu_ms + spare * share if self._looks % BORED_EVERY == 0 else 0.0
         vain = min((self._places.looks(one) for one in fresh), default=0)
         first = max(share, _SURE) if look.sure else share**3 * _UNSURE

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admission.badge import is_like_badge
-from kiosk.presentation import ANSWER_MS, STRANGER_MS, UNSEEN_MS, YIELD_MS, Presentations
+from kiosk.presentation import ANSWER_MS, AWAY_MS, GONE_LOOKS, STRANGER_MS, UNSEEN_MS, YIELD_MS, Presentations
 from kiosk.reader.sight import Reading, square
 from tests.views import token
 
@@ -67,7 +67,7 @@ def test_a_badge_out_of_sight_for_less_does_not(away: int) -> None:
 def test_two_badges_in_view_never_flip(film: list[tuple[int, list[str]]]) -> None:
     found = begun(film)
     assert len({text for _, text in found}) == len(found)
-    assert all(later - earlier >= ANSWER_MS for (earlier, _), (later, _) in itertools.pairwise(found))
+    assert all(later - earlier >= AWAY_MS for (earlier, _), (later, _) in itertools.pairwise(found))
 
 
 @given(films)
@@ -76,7 +76,7 @@ def test_no_answer_to_a_badge_is_overtaken(film: list[tuple[int, list[str]]]) ->
     turn: tuple[int, str] | None = None
     for at, text in begun(film):
         if turn is not None and turn[1] != POSTER and text != turn[1]:
-            assert at - turn[0] >= (STRANGER_MS if text == POSTER else ANSWER_MS) or at - turn[0] >= UNSEEN_MS
+            assert at - turn[0] >= (STRANGER_MS if text == POSTER else AWAY_MS) or at - turn[0] >= UNSEEN_MS
         turn = (at, text)
 
 
@@ -118,9 +118,14 @@ def test_of_two_that_come_together_the_one_nearer_the_middle_begins() -> None:
 
 
 def test_the_next_in_the_queue_begins_as_soon_as_the_badge_before_is_gone() -> None:
-    film = [*held([ANA, BOB], 300), *held([BOB], 1500)]
+    film = [*held([ANA, BOB], 500), *held([BOB], 1500)]
     assert [text for _, text in begun(film)] == [ANA, BOB]
-    assert begun(film)[1][0] - begun(film)[0][0] == ANSWER_MS
+    assert begun(film)[1][0] - begun(film)[0][0] == 400 + GONE_LOOKS * FRAME_MS
+
+
+def test_however_fast_the_queue_an_answer_can_be_seen() -> None:
+    film = [*held([ANA], 100), *held([BOB], 1500)]
+    assert begun(film)[1][0] - begun(film)[0][0] == AWAY_MS
 
 
 def test_a_badge_that_hangs_in_the_background_waits_until_the_one_before_is_gone() -> None:

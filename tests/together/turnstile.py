@@ -190,7 +190,13 @@ def take_over(turnstile: Turnstile, boot: str) -> None:
     put("lasting", turnstile.frames)
     put("Eye", lambda *_: turnstile)
     put("Cell", lambda *_: NoCell())
-    for name in ("GONE_MS", "ANSWER_MS", "STRANGER_MS"):  # one code follows another faster than hands are
+    for name in (
+        "GONE_MS",
+        "GONE_LOOKS",
+        "ANSWER_MS",
+        "AWAY_MS",
+        "STRANGER_MS",
+    ):  # one code follows another faster than hands are
         setattr(presentation, name, 0)
     put("Screen", lambda *_: turnstile)
     remember("begin_store")
