@@ -19,9 +19,7 @@ LEAST_SIDE = 21
 """Pixels: a QR code has at least 21 modules across."""
 MOST_SUSPECTS = 8
 """More are not told: a sheet of blurred codes gives hundreds."""
-_FORMATS = BarcodeFormats(
-    [BarcodeFormat.QRCodeModel1, BarcodeFormat.QRCodeModel2]
-)  # never Micro QR, which is found in anything
+_FORMATS = [BarcodeFormat.QRCodeModel1, BarcodeFormat.QRCodeModel2]  # never Micro QR, which is found in anything
 _MODULES = {str(version): 17 + 4 * version for version in range(1, 41)}
 
 
@@ -45,7 +43,7 @@ def _zxing(image: Frame, binarizer: Binarizer, *, inverted: bool = False) -> Fou
         return Found()
     barcodes = zxingcpp.read_barcodes(
         np.ascontiguousarray(image),
-        formats=_FORMATS,
+        formats=BarcodeFormats(_FORMATS),  # kept, it would be said to leak when the process ends
         text_mode=TextMode.Plain,
         binarizer=binarizer,
         try_downscale=False,

@@ -27,12 +27,16 @@ class Watch:
 
     def __init__(self) -> None:
         self._began = (0.0, 0.0)
+        self.early = False
+        """Whether there was a welcome before the watch began: the badge was read before it was thought readable."""
         self._cpu: list[float] = []
         self._parts: dict[str, float] | None = None
         self._kept: list[tuple[float, dict[str, float]]] = []
 
     def begin(self) -> None:
         """The first readable frame is handed over now."""
+        if self.early:
+            return
         self._parts = dict.fromkeys(PARTS, 0.0)
         self._began = time.perf_counter(), time.thread_time()
 
@@ -45,6 +49,8 @@ class Watch:
             self._parts[REST] = total - sum(self._parts.values())
             self._kept.append((total, self._parts))
             self._parts = None
+        else:
+            self.early = True
 
     def clear(self) -> None:
         """Forgets what was kept."""
