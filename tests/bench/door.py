@@ -145,9 +145,7 @@ def _measure(name: str, gate: Gate, door: Door, watch: Watch, count: int) -> Non
     for part in PARTS:
         _row(f"  of it {part}", watch.of(part))
     _row("CPU of the kiosk's thread meanwhile", watch.cpu())
-    print(
-        f"  welcomes: {len(totals)} of {count}, others before that frame; the {UNMEASURED} before, not counted: {first} ms\n"
-    )
+    print(f"  welcomes: {len(totals)} of {count}, the others before that frame; {UNMEASURED} not counted: {first} ms\n")
 
 
 def _row(name: str, values: Sequence[float]) -> None:
