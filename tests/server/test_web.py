@@ -12,6 +12,7 @@ import pytest
 from werkzeug.wrappers import Response
 
 from server import log
+from server.store.engine import PostgresStore, SqliteStore
 from server.users import Role
 from server.web import stream
 from tests.pages import EVIL, Site
@@ -168,6 +169,11 @@ def events(answer: Response) -> Iterator[tuple[str, Any]]:
 
 
 class TestStream:
+    @pytest.fixture
+    def site(self, sqlite_store: SqliteStore | PostgresStore) -> Site:
+        """A venue of its own: another test fills the hall beyond what its kiosk may hold."""
+        return Site(sqlite_store)
+
     def test_it_says_the_whole_board_first_and_then_the_rooms_that_change(self, site: Site) -> None:
         with site.signed_in("viewer").get("/board/stream", buffered=False) as answer:
             assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/event-stream", "no-store")
