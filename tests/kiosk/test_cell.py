@@ -68,7 +68,7 @@ def test_while_the_child_starts_nobody_waits_for_it() -> None:
     starting = Cell(time.monotonic, (sys.executable, "-c", "import time; time.sleep(60)"))
     began = time.monotonic()
     assert starting.read(picture()).readings == ()
-    assert time.monotonic() - began < PATIENCE_S
+    assert time.monotonic() - began < 2, "it would start for a minute"
     starting.close()
 
 
