@@ -1,8 +1,8 @@
 """The stages of reading, as data: what is tried, in which order, on the whole frame and close to a suspect.
 
-Each stage is a small pure function from a grey image to texts and regions. The order was chosen by measurement: what
-reads most for its time comes first (docs/reading.md, ``python -m tests.bench.order``). Must not know budgets or
-frames over time.
+Each stage is a small pure function from a grey image to texts and regions. The order was chosen by measurement, by
+what reads most of what is still unread for its time (docs/reading.md, ``python -m tests.bench.order``). Must not know
+budgets or frames over time.
 """
 
 from __future__ import annotations
