@@ -4,9 +4,9 @@
 
 Runs every stage on every picture of the sets and on rendered badges under the conditions of tests.bench.frames, closely
 on the likeliest suspect or on the whole frame, and prints a greedy order: (pictures newly read) / (CPU ms spent on all
-that were unread before it). kiosk/reader/stages.py was ordered with
-its help, not by it alone: first looks at badges in frames of 1280x720 and at small photographs weigh differently, and
-zbar, which costs a pipe as well, comes last.
+that were unread before it). kiosk/reader/stages.py was ordered with its help, not by it alone: first looks at
+badges in frames of 1280x720 and at small photographs weigh differently, and zbar, which costs a pipe as well, comes
+last.
 """
 
 from __future__ import annotations
