@@ -110,6 +110,9 @@ class Desk:
         said = (at.have_seq, at.head, max(known.said_seq, message.head_seq, at.have_seq))
         heard = to_ms(self._now) - (REACH_MS if carried else 0)
         passages.advance(self._connection, message.device, message.incarnation, said, max(known.heard, heard))
+        if message.cursors is not None:
+            held = message.cursors.programme
+            passages.holds_programme(self._connection, message.device, message.incarnation, held)
         if message.health is not None and not carried:
             health.keep(self._connection, message.device, message.health, self._now)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from admission.errors import ConfigError
 from server.store.schema import user
@@ -36,6 +37,7 @@ class User:
     name: str
     role: Role
     stamp: str
+    language: str = ""
 
 
 def set_user(connection: Connection, name: str, password: str, role: Role, salt: bytes) -> None:
@@ -55,7 +57,7 @@ def set_user(connection: Connection, name: str, password: str, role: Role, salt:
 def find(connection: Connection, number: int) -> User | None:
     """The active user with that number."""
     row = connection.execute(select(user).where(user.c.id == number, user.c.active)).first()
-    return None if row is None else _user(row.id, row.name, row.role, row.password)
+    return None if row is None else _user(row)
 
 
 def look_up(connection: Connection, name: str) -> tuple[User | None, str]:
@@ -63,7 +65,7 @@ def look_up(connection: Connection, name: str) -> tuple[User | None, str]:
     if "\0" in name:  # no name has one, and PostgreSQL would not even be asked
         return None, _NOBODY
     row = connection.execute(select(user).where(user.c.name == name, user.c.active)).first()
-    return (None, _NOBODY) if row is None else (_user(row.id, row.name, row.role, row.password), row.password)
+    return (None, _NOBODY) if row is None else (_user(row), row.password)
 
 
 def fits(password: str, stored: str) -> bool:
@@ -81,8 +83,9 @@ def hash_password(password: str, salt: bytes) -> str:
     return kdf.derive_phc_encoded(password.encode())
 
 
-def _user(number: int, name: str, role: str, password: str) -> User:
-    return User(number, name, Role(role), hashlib.sha256(password.encode()).hexdigest()[:16])
+def _user(row: Row[tuple[Any, ...]]) -> User:
+    stamp = hashlib.sha256(row.password.encode()).hexdigest()[:16]
+    return User(row.id, row.name, Role(row.role), stamp, row.language)
 
 
 _NOBODY = hash_password("nobody's password", bytes(16))

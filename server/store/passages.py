@@ -81,6 +81,15 @@ _advance = (
     .where(incarnation.c.device == given("device"), incarnation.c.incarnation == given("incarnation"))
     .values(have_seq=given("have_seq"), head=given("head"), said_seq=given("said_seq"), heard=given("heard"))
 )
+_holds = (
+    update(incarnation)
+    .where(
+        incarnation.c.device == given("device"),
+        incarnation.c.incarnation == given("incarnation"),
+        incarnation.c.programme != given("programme"),
+    )
+    .values(programme=given("programme"))
+)
 _append = insert(passage).values({c.name: given(c.name) for c in passage.c if c.name != "id"}).returning(passage.c.id)
 _stored = select(passage.c.raw, passage.c.verdict).where(
     passage.c.device == given("device"),
@@ -126,7 +135,7 @@ def enter_era(connection: Connection, device: str, number: int, era: int) -> Non
 def register(connection: Connection, device: str, number: int, head: bytes, now: int, era: int) -> None:
     """Writes down an incarnation that is new to the server, and so was granted nothing before this era."""
     values = {"device": device, "incarnation": number, "registered": now, "have_seq": 0, "head": head}
-    values |= {"said_seq": 0, "heard": now, "fenced": False, "machine": "", "closed": False, "era": era}
+    values |= {"said_seq": 0, "heard": now, "fenced": False, "machine": "", "closed": False, "era": era, "programme": 0}
     execute(connection, _register, named(values))
 
 
@@ -141,6 +150,11 @@ def advance(connection: Connection, device: str, number: int, chain: tuple[int, 
     have_seq, head, said_seq = chain
     values = {"device": device, "incarnation": number, "have_seq": have_seq, "head": head}
     execute(connection, _advance, named(values | {"said_seq": said_seq, "heard": now}))
+
+
+def holds_programme(connection: Connection, device: str, number: int, version: int) -> None:
+    """Which version of the programme the kiosk says that it holds."""
+    execute(connection, _holds, named({"device": device, "incarnation": number, "programme": version}))
 
 
 def latest_before(connection: Connection, device: str, number: int, seq: int) -> int | None:

@@ -84,6 +84,8 @@ room = Table(
     Column("reserve", Integer, nullable=False),
     Column("exits", String(16), nullable=False),
     Column("position", Integer, nullable=False),
+    Column("only", Integer),  # closed to all categories but these (a mask); empty: closed to nobody
+    Column("edition", Integer, nullable=False, server_default="1"),  # rises with every edit: two editors are told apart
 )
 
 # The server's own side of a room's seats (docs/protocol.md, section 8): A recount, D closed stays, V0 unbadged bodies
@@ -122,6 +124,7 @@ gate = Table(
     Column("room", String(64), ForeignKey("room.id"), nullable=False),
     Column("outside", String(64), ForeignKey("room.id")),
     Column("direction", String(8), nullable=False),
+    Column("edition", Integer, nullable=False, server_default="1"),
 )
 
 session = Table(
@@ -139,6 +142,7 @@ session = Table(
     Column("categories", Integer, nullable=False),
     Column("zones", Integer, nullable=False),
     Column("invited", Boolean, nullable=False),
+    Column("edition", Integer, nullable=False, server_default="1"),
 )
 
 person = Table(
@@ -155,6 +159,17 @@ person = Table(
     Column("search", Text, nullable=False),  # name and reference, folded
     Column("search_of", Text, nullable=False),  # organisation and delegation, folded
     Column("code", Text, nullable=False, server_default=""),  # a steward's code at the doors, as an Argon2id hash
+    Column("edition", Integer, nullable=False, server_default="1"),
+    Index("ix_person_delegation", "delegation"),
+)
+
+# How many people of a delegation may attend a session. Hard while the server is in reach of the gate, told of after.
+quota = Table(
+    "quota",
+    metadata,
+    Column("session", String(64), ForeignKey("session.id"), primary_key=True),
+    Column("delegation", String(200), primary_key=True),
+    Column("most", Integer, nullable=False),
 )
 
 listing = Table(
@@ -170,7 +185,7 @@ badge = Table(
     metadata,
     Column("serial", Integer, primary_key=True, autoincrement=False),
     Column("id", BigInteger, nullable=False, unique=True),
-    Column("person", Id, ForeignKey("person.id"), nullable=False, index=True),
+    Column("person", Id, ForeignKey("person.id"), index=True),  # empty: the person was erased, or retention has cut it
     Column("key", Integer, ForeignKey("badge_key.id"), nullable=False),
     Column("category", Integer, nullable=False),
     Column("zones", Integer, nullable=False),
@@ -194,6 +209,7 @@ device = Table(
     Column("enrolled", Ms, nullable=False),
     Column("revoked", Ms),
     Column("era", Integer, nullable=False, server_default="1"),  # in which it has reported since a restore
+    Column("label", Text, nullable=False, server_default=""),  # what people call it
 )
 
 # A pairing that is going on: a kiosk reads the code off the admin's screen and makes its own key.
@@ -226,6 +242,7 @@ incarnation = Table(
     Column("machine", String(64), nullable=False, server_default=""),
     Column("closed", Boolean, nullable=False, server_default=false()),  # the kiosk has signed that it ends
     Column("era", Integer, nullable=False, server_default="1"),  # in which it has reported since a restore
+    Column("programme", BigInteger, nullable=False, server_default="0"),  # the version that it says it holds
 )
 
 # How well a kiosk reads, as it said last; not what the past was like, and nothing that anything is decided by.
@@ -364,6 +381,118 @@ incident = Table(
     Index("ix_incident_open", "id", sqlite_where=text("resolved IS NULL"), postgresql_where=text("resolved IS NULL")),
 )
 
+# What was noted of an incident while somebody looked after it.
+incident_note = Table(
+    "incident_note",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("incident", Id, ForeignKey("incident.id"), nullable=False, index=True),
+    Column("at", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+# A roll call: who was inside when it began and since, and who has been seen safe.
+roll_call = Table(
+    "roll_call",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("room", String(64), nullable=False),  # empty: the whole venue
+    Column("begun", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended", Ms),
+    Column("ended_by", String(64), nullable=False, server_default=""),
+)
+roll_mark = Table(
+    "roll_mark",
+    metadata,
+    Column("roll_call", Id, ForeignKey("roll_call.id"), primary_key=True),
+    Column("holder", BigInteger, primary_key=True, autoincrement=False),  # as in stay
+    Column("at", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("how", String(8), nullable=False),  # tick, scan, or missed: counted inside, but not there when it began
+    Column("safe", Boolean, nullable=False),
+)
+
+# Unbadged people of a delegation, counted in and out at the desk; each row goes with the act that moved the seats.
+companion = Table(
+    "companion",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("room", String(64), nullable=False),
+    Column("delegation", Text, nullable=False),
+    Column("bodies", Integer, nullable=False),  # below 0: out
+    Column("act", Id),
+)
+
+# Every card that was printed or handed over.
+printed = Table(
+    "printed",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("serial", Integer, ForeignKey("badge.serial"), nullable=False, index=True),
+    Column("at", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("what", String(16), nullable=False),  # printed, handed
+)
+
+# A file that is being made, or was.
+export = Table(
+    "export",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("format", String(16), nullable=False),
+    Column("filters", Text, nullable=False),  # JSON
+    Column("by", String(64), nullable=False),
+    Column("at", Ms, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, running, done, stopped, failed
+    Column("rows", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger, nullable=False, server_default="0"),
+    Column("file", Text, nullable=False, server_default=""),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("problem", Text, nullable=False, server_default=""),
+    Column("ended", Ms),
+)
+
+# What the organisers have set: a name and a JSON value.
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("edition", Integer, nullable=False, server_default="1"),
+)
+
+# Who did, viewed or took what: the audit log of everything that is not an act on rooms. Rows are never removed.
+trail = Table(
+    "trail",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("what", String(48), nullable=False),
+    Column("about", String(24), nullable=False),  # person, session, room, gate, kiosk, user, log, ...
+    Column("ref", String(200), nullable=False),
+    Column("facts", Text, nullable=False),  # JSON, without what is private of a person
+    Column("address", String(45), nullable=False),
+    Index("ix_trail_at", "at"),
+    Index("ix_trail_about", "about", "ref"),
+    sqlite_autoincrement=True,
+)
+
+# Counts that outlive the names that retention cuts: people of a delegation and category who attended a session.
+kept_count = Table(
+    "kept_count",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("delegation", String(200), primary_key=True),
+    Column("category", Integer, primary_key=True, autoincrement=False),
+    Column("people", Integer, nullable=False),
+)
+
 # What people did: who, why, and who confirmed it; also what waits to be confirmed. Rows are never removed.
 act = Table(
     "act",
@@ -391,4 +520,35 @@ user = Table(
     Column("password", Text, nullable=False),
     Column("role", String(16), nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("totp", String(64), nullable=False, server_default=""),  # the second factor's secret (RFC 6238); empty: none
+    Column("totp_step", BigInteger, nullable=False, server_default="0"),  # the newest step that was used: never twice
+    Column("recovery", Text, nullable=False, server_default="[]"),  # hashes of the codes that are left, as JSON
+    Column("language", String(35), nullable=False, server_default=""),
+)
+
+# A session of a browser; the cookie names it and holds its key.
+login = Table(
+    "login",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user", Id, ForeignKey("user.id"), nullable=False, index=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("begun", Ms, nullable=False),
+    Column("seen", Ms, nullable=False),
+    Column("address", String(45), nullable=False),
+    Column("agent", String(200), nullable=False),
+    Column("ended", Ms),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),  # with spaces between
+    Column("by", String(64), nullable=False),
+    Column("made", Ms, nullable=False),
+    Column("used", Ms),
+    Column("revoked", Ms),
 )

@@ -15,11 +15,57 @@ from server import users
 from server.current import Current
 from server.live import Hub, PostgresCarrier
 from server.store.engine import PostgresStore, Store
-from server.web import admin, courier, enrolment, errors, incidents, kiosks, organisers, security, sign_in, supervision
+from server.web import (
+    accounts,
+    admin,
+    api,
+    badges,
+    courier,
+    desk,
+    enrolment,
+    errors,
+    exports,
+    i18n,
+    incidents,
+    keys,
+    kiosks,
+    navigation,
+    organisers,
+    people,
+    privacy,
+    programme,
+    reports,
+    roll_call,
+    security,
+    sign_in,
+    supervision,
+    sweep,
+    trail,
+)
 from server.web.auth import SignedIn
 from server.web.stream import Boards
 
 POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+PAGES = (
+    security,
+    incidents,
+    roll_call,
+    supervision,
+    sweep,
+    desk,
+    people,
+    badges,
+    programme,
+    organisers,
+    exports,
+    reports,
+    admin,
+    accounts,
+    keys,
+    privacy,
+    trail,
+    sign_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +106,8 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
     )
     csrf = CSRFProtect(app)
     csrf.exempt(enrolling := enrolment.blueprint(parts))
+    csrf.exempt(programs := api.blueprint(parts))
+    i18n.register(app)
     logins = LoginManager(app)
     logins.login_view = "sign_in.sign_in"
     logins.login_message = None
@@ -71,13 +119,14 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
             user = users.find(connection, int(number))
         return None if user is None or user.stamp != stamp else SignedIn(user)
 
-    for part in (security, organisers, admin, sign_in, supervision, incidents):
+    for part in PAGES:
         app.register_blueprint(part.blueprint(parts))
     lanes = kiosks.Lanes(parts)
     app.register_blueprint(courier.blueprint(parts, lanes))
     app.register_blueprint(enrolling)
+    app.register_blueprint(programs)
     errors.register(app)
-    app.context_processor(lambda: {"event_name": event.name, "user": _user()})
+    app.context_processor(lambda: {"event_name": event.name, "user": _user(), "navigation": navigation})
     app.after_request(_guard)
     app.wsgi_app = kiosks.Endpoint(lanes, app.wsgi_app)  # type: ignore[method-assign]  # as Flask's manual does
     return app

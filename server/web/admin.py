@@ -18,13 +18,12 @@ from admission import pairing as words
 from admission.errors import ConfigError
 from server import health, pairing, symbol
 from server.pairing import Pairing, State, Wanted
-from server.users import Role
-from server.web.auth import only
+from server.web.auth import ADMINS, only
 
 if TYPE_CHECKING:
     from server.web import Parts
 
-ADMINS = frozenset({Role.ADMIN})
+
 TOKENS = "pairing-tokens"
 MOST_TOKENS = 5
 

@@ -1,4 +1,4 @@
-"""Who is signed in, and who may open which page."""
+"""Who is signed in, and who may open which page: the one place where roles are given their pages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-from flask import abort
+from flask import abort, request
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_required
 
+from server.trail import Who
 from server.users import Role, User
 
 P = ParamSpec("P")
 
 WATCHERS = frozenset({Role.VIEWER, Role.STEWARD, Role.SUPERVISOR, Role.DESK, Role.ORGANISER, Role.ADMIN})
-LOG_READERS = frozenset({Role.ORGANISER, Role.ADMIN, Role.AUDITOR})
+"""The board."""
+INCIDENT_READERS = WATCHERS | {Role.AUDITOR}
 ACTORS = frozenset({Role.STEWARD, Role.SUPERVISOR, Role.ADMIN})
 """Who may act on rooms, kiosks and people, and see to incidents; each act names who of them may do it."""
+SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+"""Sweep, lockdown, thresholds."""
+ROLL_CALLERS = frozenset({Role.STEWARD, Role.SUPERVISOR, Role.ORGANISER, Role.ADMIN})
+"""Who is inside by name, in an emergency."""
+LOG_READERS = frozenset({Role.ORGANISER, Role.ADMIN, Role.AUDITOR})
+"""The log, its exports and the reports."""
+DESK = frozenset({Role.DESK, Role.ORGANISER, Role.ADMIN})
+"""People: finding, badges, check-in by hand."""
+ORGANISERS = frozenset({Role.ORGANISER, Role.ADMIN})
+"""People, programme, badges, privacy: changing them."""
+AUDITORS = frozenset({Role.ADMIN, Role.AUDITOR})
+"""The audit trail."""
+ADMINS = frozenset({Role.ADMIN})
+"""Kiosks, users, API keys."""
+EVERYBODY = frozenset(Role)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
@@ -25,8 +42,10 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
 
     def __init__(self, user: User) -> None:
         self.id = f"{user.id}.{user.stamp}"  # what the cookie holds: a new password makes it nobody's
+        self.number = user.id
         self.name = user.name
         self.role = user.role
+        self.language = user.language
 
 
 def only(roles: frozenset[Role]) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
@@ -43,3 +62,8 @@ def only(roles: frozenset[Role]) -> Callable[[Callable[P, ResponseReturnValue]],
         return guarded
 
     return wrap
+
+
+def who() -> Who:
+    """The signed-in user as the trail names them."""
+    return Who(current_user.name, request.remote_addr or "")

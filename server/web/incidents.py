@@ -16,12 +16,11 @@ from server.deeds import DEEDS
 from server.particulars import Told
 from server.store.instants import to_ms
 from server.users import Role
-from server.web.auth import ACTORS, WATCHERS, only
+from server.web.auth import ACTORS, INCIDENT_READERS, only
 
 if TYPE_CHECKING:
     from server.web import Parts
 
-READERS = WATCHERS | {Role.AUDITOR}
 MENDS = {
     "duplicate_entry": "forgive",
     "forced": "count",
@@ -41,12 +40,12 @@ def blueprint(parts: Parts) -> Blueprint:
     pages = Blueprint("incidents", __name__)
 
     @pages.get("/incidents")
-    @only(READERS)
+    @only(INCIDENT_READERS)
     def index() -> ResponseReturnValue:
         return _page(parts)
 
     @pages.get("/incidents/state")
-    @only(READERS)
+    @only(INCIDENT_READERS)
     def state() -> ResponseReturnValue:
         with parts.store.read() as connection:
             found = incidents.listed(connection, resolved="resolved" in request.args)

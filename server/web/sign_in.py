@@ -12,8 +12,8 @@ from flask_login import login_user, logout_user
 
 from server import users
 from server.users import Role
-from server.web import errors
-from server.web.auth import WATCHERS, SignedIn
+from server.web import errors, i18n
+from server.web.auth import EVERYBODY, WATCHERS, SignedIn, only
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -23,6 +23,8 @@ CHECKS = 2
 """Passwords checked at once: each check takes 19 MiB and a good part of a core, which the kiosks need more."""
 
 CHECK_WAIT_S = 5.0
+PATH = re.compile(r"/(?!/)[^\\\x00-\x1f]*")
+"""A path of ours: browsers read \\ as /, and pass over tabs and line breaks."""
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -60,7 +62,24 @@ def blueprint(parts: Parts) -> Blueprint:
         answer.headers["Clear-Site-Data"] = '"cache", "storage"'  # letters that a courier held, and the kept page
         return answer
 
+    _settings(pages)
     return pages
+
+
+def _settings(pages: Blueprint) -> None:
+    """What a user sets for themselves."""
+
+    @pages.post("/language")
+    def set_language() -> ResponseReturnValue:
+        if (wanted := request.form.get("language", "")) in i18n.LANGUAGES:
+            session[i18n.CHOSEN] = wanted
+        asked = request.form.get("next", "")
+        return redirect(asked if PATH.fullmatch(asked) else url_for("security.home"), 303)
+
+    @pages.get("/account")
+    @only(EVERYBODY)
+    def account() -> ResponseReturnValue:
+        return "to come"
 
 
 def _form(problem: str | None, status: int) -> ResponseReturnValue:
@@ -71,6 +90,6 @@ def _form(problem: str | None, status: int) -> ResponseReturnValue:
 def _next(role: Role) -> str:
     """Where the user wanted to go, if that is a path of ours; otherwise the role's first page."""
     asked = request.form.get("next", "")
-    if re.fullmatch(r"/(?!/)[^\\\x00-\x1f]*", asked):  # browsers read \ as /, and pass over tabs and line breaks
+    if PATH.fullmatch(asked):
         return asked
     return url_for("security.board" if role in WATCHERS else "organisers.log")

@@ -66,11 +66,4 @@ async function look() {
   setTimeout(look, EVERY_MS);
 }
 
-// A second press of a button must not act a second time.
-function lock(form, locked) {
-  for (const button of form.querySelectorAll("button")) button.disabled = locked;
-}
-document.addEventListener("submit", ({ target }) => setTimeout(lock, 0, target, true));
-addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => lock(form, false)));
-
 if (page) setTimeout(look, EVERY_MS);

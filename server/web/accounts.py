@@ -1,0 +1,25 @@
+"""Users, their roles, second factors and sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from server.web.auth import ADMINS, only
+
+if TYPE_CHECKING:
+    from server.web import Parts
+
+
+def blueprint(_parts: Parts) -> Blueprint:
+    """Users, their roles, second factors and sessions."""
+    pages = Blueprint("accounts", __name__)
+
+    @pages.get("/users")
+    @only(ADMINS)
+    def index() -> ResponseReturnValue:
+        return "to come"
+
+    return pages
