@@ -2,7 +2,7 @@
 
 ``decide`` is pure and is the same function on every kiosk and on the server. The order of its checks is the order
 in which a reason is useful to the person who stands there: not ours, forged, too early or expired, revoked, no
-session or doors closed, not on the list, already inside, held, full.
+session or doors closed, not on the list, already inside, held or closed, no place left for the delegation, full.
 
 Knows nothing of cameras, databases or the network: whatever is known of the holder comes in as a :class:`Known`.
 """
@@ -33,6 +33,7 @@ class Why(StrEnum):
     DOORS_CLOSED = "doors_closed"
     NOT_LISTED = "not_listed"
     ASK_LIST = "ask_list"
+    DELEGATION_FULL = "delegation_full"
     INSIDE_ALREADY = "inside_already"
     HELD = "held"
     FULL = "full"
@@ -76,22 +77,26 @@ class Seats:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the holder of a badge: revoked or not, where, and what the session lists say of the badge."""
+    """What is known of the holder of a badge: revoked or not, where, and what the session lists say of the badge.
+    ``used_up``: the sessions for which the holder's delegation has no place left, as far as the server was in reach."""
 
     revoked: bool
     presence: Presence
     listing: Callable[[Session], Listing]
+    used_up: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Doorway:
     """Where and when: the gate's direction, the room's sessions in order (empty: a room open to every badge), the
-    instant (None: no clock anchored in this boot) and the session that was served last."""
+    instant (None: no clock anchored in this boot), the session that was served last, and whether a supervisor has
+    closed the room to a category."""
 
     direction: Direction
     sessions: Sequence[Session]
     now: datetime | None
     last_served: Session | None = None
+    closed_to: Callable[[int], bool] = lambda _category: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ def decide(badge: Badge | BadBadge, keys: EventKeys, known: Known, doorway: Door
     session, why = choose_session(badge, known, doorway)
     if why is not None:
         return Refused(why, session)
-    why = _room_refusal(known, seats)
+    why = _room_refusal(badge, known, doorway, seats, session)
     if why is not None:
         return Refused(why, session)
     return Admitted(session, _flags(known, doorway, session))
@@ -194,11 +199,15 @@ def _badge_refusal(badge: Badge, keys: EventKeys, known: Known, now: datetime | 
     return Why.REVOKED if known.revoked else None
 
 
-def _room_refusal(known: Known, seats: Seats | None) -> Why | None:
+def _room_refusal(
+    badge: Badge, known: Known, doorway: Doorway, seats: Seats | None, session: Session | None
+) -> Why | None:
     if known.presence is Presence.HARD:
         return Why.INSIDE_ALREADY
-    if seats is not None and seats.held:
+    if doorway.closed_to(badge.category) or (seats is not None and seats.held):
         return Why.HELD
+    if session is not None and session.id in known.used_up:
+        return Why.DELEGATION_FULL
     if seats is not None and seats.balance < 1:
         return Why.FULL if seats.room_full else Why.NO_SEATS
     return None

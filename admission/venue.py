@@ -37,8 +37,9 @@ class Exits(StrEnum):
     NONE = "none"
 
 
-class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A room. ``limit`` is its legal number of bodies (None: nobody counts), ``reserve`` what forcing may use of it."""
+class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A room. ``limit`` is its legal number of bodies (None: nobody counts), ``reserve`` what forcing may use of it.
+    ``only``: it is closed, but to these categories (a bit mask; None: it is not closed)."""
 
     id: RoomId
     name: str
@@ -46,6 +47,11 @@ class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: int | None
     reserve: int
     exits: Exits
+    only: int | None = None
+
+    def admits(self, category: int) -> bool:
+        """Whether it is open to badges of this category."""
+        return self.only is None or bool(self.only >> category & 1)
 
 
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

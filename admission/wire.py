@@ -119,15 +119,17 @@ class GrantTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opened: int = 0
 
 
-class Whereabouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Whereabouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The freshest word on the holder of the badge that was asked about. ``sure``: every gate of the room has
-    reported lately; ``claimed``: another kiosk is deciding on the same person at this moment."""
+    reported lately; ``claimed``: another kiosk is deciding on the same person at this moment; ``used_up``: sessions
+    of the room for which the holder's delegation has sent as many as it may."""
 
     ask: int
     revoked: bool
     inside: bool
     sure: bool
     claimed: bool
+    used_up: tuple[str, ...] = ()
 
 
 class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

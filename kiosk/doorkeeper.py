@@ -108,13 +108,17 @@ class Doorkeeper:
 
     def _doorway(self, site: Site) -> Doorway:
         served = next((one for one in site.sessions if one.id == self._served), None)
-        return Doorway(site.gate.direction, site.sessions, self._clock.now(), served)
+        room = site.room
+        return Doorway(
+            site.gate.direction, site.sessions, self._clock.now(), served, lambda code: not room.admits(code)
+        )
 
     def _known(self, badge: Badge, site: Site, word: Whereabouts | None) -> Known:
         standing = self._standing
         revoked = standing.revoked(badge.serial) or (word is not None and word.revoked)
         presence = self._presence(badge, site, word)
-        return Known(revoked, presence, lambda session: standing.listing(session, badge.serial))
+        used_up = frozenset(word.used_up) if word is not None else frozenset()
+        return Known(revoked, presence, lambda session: standing.listing(session, badge.serial), used_up)
 
     def _presence(self, badge: Badge, site: Site, word: Whereabouts | None) -> Presence:
         """Whether the holder is in the room, from the freshest that is known.

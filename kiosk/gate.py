@@ -177,7 +177,14 @@ class Gate:
         if self._parts.standing.site is None:
             self._show(Shown("moment", "starting"))
         else:
-            self._show(hint(advice) if advice is not None else Shown(WAITING, "waiting"))
+            self._show(hint(advice) if advice is not None else self._free(self._parts.standing.site))
+
+    def _free(self, site: Site) -> Shown:
+        """Nobody is there: the door is free, or a supervisor has closed it."""
+        closed = site.room.only is not None or self._parts.standing.hold(site.room.id).held
+        if not closed or site.gate.direction is Direction.OUT:
+            return Shown(WAITING, "waiting")
+        return Shown("closed", "exit_only" if site.gate.direction is Direction.BOTH else "closed_now")
 
     def _postpone(self, text: str) -> bool:
         """Asks again soon, for two seconds at most."""

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from admission.errors import ConfigError
 from server import deeds
 from server.deeds import Deed
+from server.phrase import phrase, read_back, written
 from server.store.instants import from_ms, to_ms
 from server.store.schema import act
 from server.users import Role
@@ -74,10 +75,12 @@ def ask(connection: Connection, kind: str, asked: Mapping[str, Any], who: Actor,
     """
     deed = deeds.DEEDS.get(kind)
     if deed is None:
-        raise ConfigError(f"there is no act {kind!r}; acts are: {', '.join(sorted(deeds.DEEDS))}")
+        raise ConfigError(
+            phrase("there is no act {kind!r}; acts are: {known}", kind=kind, known=", ".join(sorted(deeds.DEEDS)))
+        )
     _check_role(deed, who)
     if not reason.strip():
-        raise ConfigError("give a reason: it is written into the audit log")
+        raise ConfigError(phrase("give a reason: it is written into the audit log"))
     facts = deed.check(connection, asked)
     row = {
         "kind": kind,
@@ -103,7 +106,7 @@ def confirm(connection: Connection, number: int, who: Actor, now: datetime) -> A
     waiting = _waiting(connection, number, now)
     _check_role(waiting.deed, who)
     if waiting.by == who.name:
-        raise ConfigError("a second person has to confirm this: somebody other than who asked for it")
+        raise ConfigError(phrase("a second person has to confirm this: somebody other than who asked for it"))
     _do(connection, number, who.name, now)
     return find(connection, number)
 
@@ -111,7 +114,7 @@ def confirm(connection: Connection, number: int, who: Actor, now: datetime) -> A
 def decline(connection: Connection, number: int, who: Actor, now: datetime) -> Act:
     """Somebody says no, or whoever asked takes it back. Raises ConfigError if it is over."""
     _check_role(_waiting(connection, number, now).deed, who)
-    _end(connection, number, State.DECLINED, who.name, "declined", now)
+    _end(connection, number, State.DECLINED, who.name, phrase("declined"), now)
     return find(connection, number)
 
 
@@ -119,7 +122,7 @@ def find(connection: Connection, number: int) -> Act:
     """The act of that number. Raises ConfigError."""
     row = connection.execute(select(act).where(act.c.id == number)).mappings().first()
     if row is None:
-        raise ConfigError(f"there is no act {number}")
+        raise ConfigError(phrase("there is no act {number}", number=number))
     return _act(row)
 
 
@@ -141,31 +144,38 @@ def _do(connection: Connection, number: int, second: str, now: datetime) -> None
     """Claims the act by its state, then does it: of two who confirm at once, one does."""
     claimed = update(act).where(act.c.id == number, act.c.state == State.WAITING).values(state=State.DONE.value)
     if connection.execute(claimed).rowcount == 0:
-        raise ConfigError("this was confirmed or declined already; load the page again")
+        raise ConfigError(phrase("this was confirmed or declined already; load the page again"))
     one = find(connection, number)
-    outcome = one.deed.do(connection, one.facts, now)
+    facts = dict(one.facts) | {"by": one.by}
+    outcome = one.deed.do(connection, facts, now)
+    learnt = {name: value for name, value in facts.items() if name != "by"}
+    if learnt != one.facts:  # what came of it: which passage
+        text = msgspec.json.encode(learnt).decode()
+        connection.execute(update(act).where(act.c.id == number).values(facts=text))
     _end(connection, number, State.DONE, second if second != one.by else "", outcome, now)
 
 
 def _end(connection: Connection, number: int, state: State, second: str, outcome: str, now: datetime) -> None:
-    values = {"state": state.value, "confirmed_by": second, "confirmed": to_ms(now), "outcome": outcome}
+    values = {"state": state.value, "confirmed_by": second, "confirmed": to_ms(now)}
+    values["outcome"] = written(outcome)
     connection.execute(update(act).where(act.c.id == number).values(**values))
 
 
 def _waiting(connection: Connection, number: int, now: datetime) -> Act:
     found = find(connection, number)
     if found.state is not State.WAITING:
-        raise ConfigError("this was confirmed or declined already; load the page again")
+        raise ConfigError(phrase("this was confirmed or declined already; load the page again"))
     if from_ms(found.at) <= now - LASTS:
-        raise ConfigError("nobody confirmed this within 30 minutes; ask for it again")
+        raise ConfigError(phrase("nobody confirmed this within 30 minutes; ask for it again"))
     return found
 
 
 def _check_role(deed: Deed, who: Actor) -> None:
     if who.role not in deed.roles:
-        raise ConfigError(f"{who.role.value}s may not do this; ask a supervisor")
+        raise ConfigError(phrase("the role {role} may not do this; ask a supervisor", role=phrase(who.role.value)))
 
 
 def _act(row: RowMapping) -> Act:
-    values = {name: row[name] for name in Act.__slots__ if name not in ("facts", "state")}
-    return Act(**values, facts=msgspec.json.decode(row["facts"]), state=State(row["state"]))
+    values = {name: row[name] for name in Act.__slots__ if name not in ("facts", "state", "outcome")}
+    outcome = read_back(row["outcome"])
+    return Act(**values, facts=msgspec.json.decode(row["facts"]), state=State(row["state"]), outcome=outcome)

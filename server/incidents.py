@@ -13,6 +13,8 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
 
 from admission.errors import ConfigError
+from server.phrase import marked as _
+from server.phrase import phrase
 from server.store.schema import incident
 
 
@@ -27,56 +29,72 @@ class Words:
 
 WORDS: Mapping[str, Words] = {
     "duplicate_entry": Words(
-        "Somebody came in twice",
-        "Two people may share a badge, or one left unseen. Look at both gates; forgive the badge or revoke it.",
+        _("Somebody came in twice"),
+        _("Two people may share a badge, or one left unseen. Look at both gates; forgive the badge or revoke it."),
     ),
-    "unknown_badge": Words("A badge that was never issued", "Its signature is good. Ask who printed it.", grave=True),
+    "unknown_badge": Words(
+        _("A badge that was never issued"), _("Its signature is good. Ask who printed it."), grave=True
+    ),
     "revoked_meanwhile": Words(
-        "Admitted after the badge was revoked",
-        "The door had not heard of it yet. Find the person in the room.",
+        _("Admitted after the badge was revoked"),
+        _("The door had not heard of it yet. Find the person in the room."),
         grave=True,
     ),
-    "quarantine": Words("A record could not be taken", "It is kept as it came. Look at the reason; tell support."),
+    "quarantine": Words(
+        _("A record could not be taken"), _("It is kept as it came. Look at the reason; tell support.")
+    ),
     "hash_fork": Words(
-        "Two kiosks share one memory card",
-        "The card was copied. The kiosk is fenced and gets no more seats: take both machines in, pair one anew.",
+        _("Two kiosks share one memory card"),
+        _("The card was copied. The kiosk is fenced and gets no more seats: take both machines in, pair one anew."),
         grave=True,
     ),
-    "gap": Words("A kiosk's records have a hole", "Read the kiosk's journal before anything else is done with it."),
-    "clock": Words("A kiosk's clock cannot be right", "Its passages keep a wide uncertainty. Restart the kiosk."),
-    "forced": Words("A steward forced an entry", "It is counted. Check with the steward."),
+    "gap": Words(
+        _("A kiosk's records have a hole"), _("Read the kiosk's journal before anything else is done with it.")
+    ),
+    "clock": Words(_("A kiosk's clock cannot be right"), _("Its passages keep a wide uncertainty. Restart the kiosk.")),
+    "forced": Words(_("A steward forced an entry"), _("It is counted. Check with the steward.")),
     "over_limit": Words(
-        "A room is over its legal limit by forced entries",
-        "Stop entries, let people out, or have heads counted.",
+        _("A room is over its legal limit by forced entries"),
+        _("Stop entries, let people out, or have heads counted."),
         grave=True,
     ),
     "restore": Words(
-        "The database is an older copy",
-        "No seat is granted until every kiosk has reported and a supervisor has confirmed each room.",
+        _("The database is an older copy"),
+        _("No seat is granted until every kiosk has reported and a supervisor has confirmed each room."),
         grave=True,
     ),
     "store_lost": Words(
-        "A kiosk has begun a new store",
-        "The seats of its old one stay counted until its journal is read (vouch) or heads are counted.",
+        _("A kiosk has begun a new store"),
+        _("The seats of its old one stay counted until its journal is read (vouch) or heads are counted."),
     ),
     "machine_changed": Words(
-        "A kiosk's card is in another machine",
-        "If nobody moved it, the card was copied: fence the kiosk.",
+        _("A kiosk's card is in another machine"),
+        _("If nobody moved it, the card was copied: fence the kiosk."),
         grave=True,
     ),
     "impossible_report": Words(
-        "A kiosk reports what cannot be",
-        "It says to have spent seats that it never had. Fence it, read its journal.",
+        _("A kiosk reports what cannot be"),
+        _("It says to have spent seats that it never had. Fence it, read its journal."),
         grave=True,
     ),
-    "late_evidence": Words("A fenced or revoked kiosk has called", "Its records are kept as evidence. Take it in."),
-    "left_unseen": Words(
-        "People left a room unseen",
-        "They were counted into another room. Their seats come back by a head count.",
+    "late_evidence": Words(
+        _("A fenced or revoked kiosk has called"), _("Its records are kept as evidence. Take it in.")
     ),
-    "annuls_nothing": Words("An annulment names no entry", "Look at the kiosk's last passages."),
-    "bad_message": Words("A kiosk's message could not be read", "Update the older side; see what the error says."),
-    "bad_signature": Words("A message with a wrong signature", "Somebody else uses its name, or its key changed."),
+    "left_unseen": Words(
+        _("People left a room unseen"),
+        _("They were counted into another room. Their seats come back by a head count."),
+    ),
+    "over_quota": Words(
+        _("A delegation has sent more people than it may"),
+        _("A door that could not ask let them in. They are counted; speak to the delegation."),
+    ),
+    "annuls_nothing": Words(_("An annulment names no entry"), _("Look at the kiosk's last passages.")),
+    "bad_message": Words(
+        _("A kiosk's message could not be read"), _("Update the older side; see what the error says.")
+    ),
+    "bad_signature": Words(
+        _("A message with a wrong signature"), _("Somebody else uses its name, or its key changed.")
+    ),
 }
 
 
@@ -99,7 +117,7 @@ class Incident:
     @property
     def words(self) -> Words:
         """Its title and what to do."""
-        return WORDS.get(self.kind, Words(self.kind.replace("_", " ").capitalize(), "Look into it."))
+        return WORDS.get(self.kind, Words(self.kind.replace("_", " ").capitalize(), _("Look into it.")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +182,16 @@ def claim(connection: Connection, number: int, by: str) -> None:
         incident.c.id == number, incident.c.resolved.is_(None), incident.c.claimed_by.in_(["", by])
     )
     if connection.execute(free.values(claimed_by=by)).rowcount == 0:
-        raise ConfigError("this incident is looked after by somebody else, or resolved; load the page again")
+        raise ConfigError(phrase("this incident is looked after by somebody else, or resolved; load the page again"))
 
 
 def resolve(connection: Connection, number: int, by: str, note: str, now: int) -> None:
     """Closes it, with what was found. Raises ConfigError without a note, or if it is resolved already."""
     if not note.strip():
-        raise ConfigError("write what was found and done; a note is needed")
+        raise ConfigError(phrase("write what was found and done; a note is needed"))
     still = update(incident).where(incident.c.id == number, incident.c.resolved.is_(None))
     if connection.execute(still.values(resolved=now, resolved_by=by, note=note.strip()[:2000])).rowcount == 0:
-        raise ConfigError("this incident is resolved already; load the page again")
+        raise ConfigError(phrase("this incident is resolved already; load the page again"))
 
 
 def _incident(row: RowMapping) -> Incident:

@@ -20,7 +20,7 @@ from admission.wire import Exchange
 from server import incidents, stays
 from server.incidents import Place
 from server.stays import Follows
-from server.store import accounts, holders, passages
+from server.store import accounts, holders, passages, quotas
 from server.store.holders import Holder
 from server.store.instants import to_ms
 from server.store.passages import Chain
@@ -105,6 +105,8 @@ class Intake:
         self._follow(passage, Follows(row, holder, passage.badge >> 32, passage.session), step)
         if verdict in ALARMING:
             self._alarm(verdict, passage, holder, row)
+        if passage.kind in (Kind.ENTRY, Kind.FORCED):
+            self._watch_quota(passage, holder, row)
         if link.fenced:
             place = Place(passage.room, passage.gate, self.message.device)
             incidents.raise_while_open(self.connection, "late_evidence", to_ms(self.now), place, {"passage": row})
@@ -209,6 +211,12 @@ class Intake:
         if verdict == FORCED:
             facts |= {"why": passage.why, "by": passage.by, "count": passage.count}
         self._raise(verdict, passage.room, passage.gate, facts)
+
+    def _watch_quota(self, passage: Passage, holder: Holder, row: int) -> None:
+        """A delegation has sent more people to a session than it may: a door out of reach could not know."""
+        over = quotas.exceeded(self.connection, holder, passage.session)
+        if over is not None:
+            self._raise("over_quota", passage.room, passage.gate, over | {"passage": row, "badge": passage.badge})
 
     def _head_forks(self, known: Chain) -> bool:
         """Whether the kiosk's chain has another hash than ours at the same passage."""

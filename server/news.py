@@ -13,6 +13,7 @@ from admission import bitmap
 from admission.wire import BadgeNews, Listed, PresenceNews, Presenting, ProgrammeNews, Whereabouts
 from server.current import Picture
 from server.exchange import inside
+from server.store import quotas
 from server.store.holders import Holder
 from server.store.schema import act, badge, device, gate, incarnation, listing, passage, session, stay
 
@@ -102,6 +103,7 @@ def whereabouts(connection: Connection, asked: Presenting, holder: Holder, now_m
         inside=within,
         sure=within and connection.execute(silent.limit(1)).first() is None,
         claimed=False,
+        used_up=quotas.used_up(connection, holder, asked.room),
     )
 
 

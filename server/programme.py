@@ -19,7 +19,9 @@ def read(connection: Connection, event: Event) -> Programme:
         version=versions.current(connection, versions.PROGRAMME),
         event=event.name,
         timezone=event.zone.key,
-        rooms=tuple(Room(r["id"], r["name"], r["inside"], r["limit"], r["reserve"], Exits(r["exits"])) for r in rooms),
+        rooms=tuple(
+            Room(r["id"], r["name"], r["inside"], r["limit"], r["reserve"], Exits(r["exits"]), r["only"]) for r in rooms
+        ),
         gates=tuple(Gate(g["id"], g["name"], g["room"], g["outside"], Direction(g["direction"])) for g in gates),
         sessions=tuple(
             Session(

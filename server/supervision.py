@@ -33,6 +33,9 @@ OPTIONS = {
     "person": "the person's reference",
     "passage": "the entry's number, from the column passage of export-log",
     "bodies": "how many people",
+    "only": "the categories that may come in, with commas between [everybody]",
+    "act": "the number of the check-in's act",
+    "delegation": "whose companions they are",
 }
 
 
@@ -177,7 +180,7 @@ def _help() -> str:
     lines = []
     for kind, deed in DEEDS.items():
         second = " A second person confirms it." if deed.second else ""
-        lines.append(f"  {kind:<13} {deed.title}.{second}\n{'':<16}{' '.join(f'--{need}' for need in deed.needs)}")
+        lines.append(f"  {kind:<14} {deed.title}.{second}\n{'':<16}{' '.join(f'--{need}' for need in deed.needs)}")
     kinds = "\n".join(lines)
     return (
         "Do what supervisors do, or ask a second person to confirm it (threshold-server confirm-act).\n\n"

@@ -15,6 +15,7 @@ _STATES = {
     Why.FORGED: STEWARD,
     Why.REVOKED: STEWARD,
     Why.ASK_LIST: STEWARD,
+    Why.DELEGATION_FULL: STEWARD,
     Why.NO_SEATS: STEWARD,
     Why.NO_SESSION: "closed",
     Why.DOORS_CLOSED: "closed",
@@ -32,6 +33,8 @@ _LASTS_MS = {
     "courier": 6000,
 }
 _REFUSAL_MS = 4500
+_IDLE = frozenset({"closed_now", "exit_only"})
+"""What stands as long as nobody is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Shown:
     @property
     def lasts_ms(self) -> int:
         """After this the door waits again."""
-        return _LASTS_MS.get(self.state, _REFUSAL_MS)
+        return 0 if self.key in _IDLE else _LASTS_MS.get(self.state, _REFUSAL_MS)
 
     @property
     def title(self) -> str:

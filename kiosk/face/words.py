@@ -34,6 +34,8 @@ WORDS: Mapping[str, Words] = MappingProxyType(
     {
         # nobody at the door, or a code just seen
         "starting": Words("Starting up", "This door will be ready in a moment."),
+        "closed_now": Words("Closed just now", "Please wait. A steward will tell you when it opens."),
+        "exit_only": Words("No entry just now", "On your way out? Hold up your badge."),
         "waiting": Words("Hold up your badge", "Show its square code to the camera, about 30 cm away."),
         "reading": Words("Reading your badge", "Please hold it still."),
         # a code in view that cannot be read yet
@@ -59,6 +61,7 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "no_session": Words("No session here just now", "The programme shows what comes next."),
         "doors_closed": Words("The doors are closed", "Please look at the programme, or ask a steward."),
         "not_listed": Words("For invited guests", "This session is for invited guests. A steward can help."),
+        "delegation_full": _STEWARD,
         "ask_list": Words("Please ask a steward", "You may be on a newer list than this door has."),
         "inside_already": Words("Already inside", "By our count this badge is inside. Please ask a steward."),
         # the seats

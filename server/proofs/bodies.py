@@ -22,7 +22,14 @@ from server.store.schema import account, act, capacity, incarnation, incident, p
 
 SECTION = "Capacity"
 KINDS = {Kind.ENTRY: What.ENTRY, Kind.FORCED: What.BESIDE, Kind.EXIT: What.OUT, Kind.ANNULLED: What.OUT}
-ACTS = {"count": What.COUNT, "clear": What.COUNT, "unbadged-in": What.BESIDE, "unbadged-out": What.OUT}
+ACTS = {
+    "count": What.COUNT,
+    "clear": What.COUNT,
+    "unbadged-in": What.BESIDE,
+    "unbadged-out": What.OUT,
+    "companions-in": What.ENTRY,  # each on a seat
+    "companions-out": What.OUT,
+}
 _LEAVES = passage.c.kind.in_([Kind.EXIT, Kind.ANNULLED])
 _EARLIEST = passage.c.at - passage.c.uncertainty_ms
 _LATEST = passage.c.at + passage.c.uncertainty_ms

@@ -24,6 +24,8 @@ SECTION = "Stays"
 INSIDE = (Kind.ENTRY, Kind.FORCED)
 CLOSERS = {How.EXIT: (Kind.EXIT,), How.ELSEWHERE: INSIDE, How.ANNULLED: (Kind.ANNULLED,)}
 """By which passages a stay can be closed."""
+WAYS = {"unbadged-in": "in", "unbadged-out": "out", "companions-in": "in", "companions-out": "out"}
+"""The acts that count people without a badge."""
 
 
 @dataclass
@@ -180,7 +182,7 @@ def _credits(connection: Connection, total: _Total, found: Gathering) -> Check:
     bodies = _bodies(connection)
     rows_of = connection.execute(select(book.c.room, book.c.closed, book.c.forced).order_by(book.c.room)).all()
     for row in rows_of:
-        out, came = bodies["unbadged-out", row.room], bodies["unbadged-in", row.room]
+        out, came = bodies["out", row.room], bodies["in", row.room]
         back = total.credited[row.room] + out
         if row.closed != back:
             text = f"{row.room}: D is {row.closed}, but {total.credited[row.room]} stays and {out} people counted out"
@@ -193,9 +195,9 @@ def _credits(connection: Connection, total: _Total, found: Gathering) -> Check:
 
 
 def _bodies(connection: Connection) -> Counter[tuple[str, str]]:
-    """Unbadged people whom stewards counted, by act and room."""
+    """Unbadged people whom stewards and the desk counted, by way (in, out) and room."""
     found: Counter[tuple[str, str]] = Counter()
     done = select(act.c.kind, act.c.room, act.c.facts).where(act.c.state == "done")
-    for kind, name, text in connection.execute(done.where(act.c.kind.in_(["unbadged-in", "unbadged-out"]))):
-        found[kind, name] += int(msgspec.json.decode(text).get("bodies", 0))
+    for kind, name, text in connection.execute(done.where(act.c.kind.in_(WAYS))):
+        found[WAYS[kind], name] += int(msgspec.json.decode(text).get("bodies", 0))
     return found

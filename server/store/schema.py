@@ -305,6 +305,13 @@ passage = Table(
     Index("ix_passage_gate", "gate", "id"),
     Index("ix_passage_room_at", "room", "at"),
     Index("ix_passage_at", "at"),
+    Index(  # what is rare, for the log: an ordinary passage at a door does not pay for it
+        "ix_passage_unusual",
+        "verdict",
+        "id",
+        sqlite_where=text("verdict <> 'accepted'"),
+        postgresql_where=text("verdict <> 'accepted'"),
+    ),
     sqlite_autoincrement=True,
 )
 

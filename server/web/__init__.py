@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app, request
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 
-from server import users
 from server.current import Current
 from server.live import Hub, PostgresCarrier
 from server.store.engine import PostgresStore, Store
@@ -32,6 +31,7 @@ from server.web import (
     navigation,
     organisers,
     people,
+    presence,
     privacy,
     programme,
     reports,
@@ -42,10 +42,11 @@ from server.web import (
     sweep,
     trail,
 )
-from server.web.auth import SignedIn
 from server.web.stream import Boards
 
 POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+CAMERAS = frozenset({"courier", "roll_call"})
+PERMISSIONS = "camera=({}), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()"
 PAGES = (
     security,
     incidents,
@@ -77,6 +78,8 @@ class Parts:
     hub: Hub
     boards: Boards
     clock: Callable[[], datetime]
+    sought: dict[str, int] = field(default_factory=dict)
+    """When (ms) somebody last asked in vain for a seat of a room; see Seating."""
 
 
 def create_parts(store: Store, clock: Callable[[], datetime]) -> Parts:
@@ -112,12 +115,7 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
     logins.login_view = "sign_in.sign_in"
     logins.login_message = None
 
-    @logins.user_loader  # type: ignore[untyped-decorator]  # flask-login has no types
-    def _load(cookie: str) -> SignedIn | None:
-        number, _, stamp = cookie.partition(".")
-        with store.read() as connection:
-            user = users.find(connection, int(number))
-        return None if user is None or user.stamp != stamp else SignedIn(user)
+    logins.user_loader(lambda cookie: presence.find(parts, cookie))
 
     for part in PAGES:
         app.register_blueprint(part.blueprint(parts))
@@ -141,9 +139,18 @@ def _user() -> object | None:
 
 
 def _guard(response: Response) -> Response:
+    """No page runs, shows, sends or is shown anything that is not ours; the camera is open where badges are read."""
+    headers = response.headers
     if response.mimetype == "text/html":
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+        policy = headers.get("Content-Security-Policy", POLICY)
+        headers["Content-Security-Policy"] = policy if "object-src" in policy else f"{policy}; object-src 'none'"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = PERMISSIONS.format("self" if request.blueprint in CAMERAS else "")
+        headers.setdefault("Cache-Control", "no-store")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
     return response

@@ -61,7 +61,7 @@ class Lanes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._claims = Claims()
-        self._sought: dict[str, int] = {}
+        self._sought = parts.sought
         self._room_to_hold = threading.BoundedSemaphore(MAX_HELD)
 
     def converse(self, body: bytes, name: str, signature: str) -> tuple[bytes, str]:
@@ -129,7 +129,7 @@ class Lanes:
             return _Found(outcome, None)
         word = news.whereabouts(connection, asked, outcome.holder, to_ms(now))
         if not self._claims.take(outcome.holder.id, message.device, to_ms(now)):
-            word = wire.Whereabouts(word.ask, word.revoked, word.inside, word.sure, claimed=True)
+            word = msgspec.structs.replace(word, claimed=True)
         return _Found(outcome, word)
 
     def note(self, body: bytes, name: str, signature: str, error: ThresholdError) -> None:

@@ -190,7 +190,8 @@ def _did(connection: Connection) -> Act | None:
 def _groups() -> list[tuple[str, list[str]]]:
     """The acts that this user may begin, group by group."""
     mine = [kind for kind, deed in DEEDS.items() if current_user.role in deed.roles]
-    found = [(group, [kind for kind in mine if effects.EFFECTS[kind].group == group]) for group in effects.GROUPS]
+    shown = [group for group in effects.GROUPS if group not in effects.ELSEWHERE]
+    found = [(group, [kind for kind in mine if effects.EFFECTS[kind].group == group]) for group in shown]
     return [(group, kinds) for group, kinds in found if kinds]
 
 
@@ -206,6 +207,8 @@ def _form(parts: Parts, kind: str, problem: str | None) -> str:
     typed = _typed(kind)
     if current_user.role not in DEEDS[kind].roles:
         abort(403)
+    if effects.EFFECTS[kind].group in effects.ELSEWHERE:
+        abort(404)
     with parts.store.read() as connection:
         room = typed.get("room", "")
         hold = _hold(connection, room) if kind in COUNTS and room else None

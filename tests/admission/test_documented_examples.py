@@ -225,7 +225,7 @@ def test_a_table_names_every_act_what_it_needs_and_who_confirms_it() -> None:
     for kind, deed in deeds.DEEDS.items():
         needs, who, second, _effect = rows[kind]
         assert needs == ", ".join(deed.needs)
-        assert who == ("steward" if deed.roles == deeds.STEWARDS else "supervisor")
+        assert who == {deeds.STEWARDS: "steward", deeds.SUPERVISORS: "supervisor", deeds.DESK: "desk"}[deed.roles]
         assert second == ("yes" if deed.second else "")
 
 

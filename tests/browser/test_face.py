@@ -26,6 +26,8 @@ SESSION = "Who answers when a machine errs? A fireside conversation with the fou
 STATES = [
     Shown("moment", "starting"),
     Shown("waiting", "waiting"),
+    Shown("closed", "closed_now"),
+    Shown("closed", "exit_only"),
     Shown("reading", "reading"),
     *(hint(advice) for advice in Advice),
     Shown("moment", "moment"),

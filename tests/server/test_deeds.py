@@ -123,7 +123,7 @@ def test_a_count_is_of_no_use_once_the_room_was_open_again(server: Server) -> No
     ask(server, "hold", room="hall")
     for _ in range(2):
         server.exchange(kiosk)
-    with pytest.raises(ConfigError, match="count them anew"):
+    with pytest.raises(ConfigError, match="count anew"):
         confirm(server, one)
     for _ in range(2):
         server.exchange(kiosk)

@@ -173,3 +173,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('recovery', sa.Text(), server_default='[]', nullable=False))
         batch_op.add_column(sa.Column('language', sa.String(length=35), server_default='', nullable=False))
 
+    op.create_index(
+        'ix_passage_unusual',
+        'passage',
+        ['verdict', 'id'],
+        sqlite_where=sa.text("verdict <> 'accepted'"),
+        postgresql_where=sa.text("verdict <> 'accepted'"),
+    )
