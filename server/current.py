@@ -1,6 +1,6 @@
 """What every exchange needs and what seldom changes: event, programme, keys of badges and kiosks, held in memory.
 
-Read again when a change number has moved; that is looked at once a second at most.
+Read again when a change number has moved; that is looked at when somebody has said so, and once a second at most else.
 """
 
 from __future__ import annotations
@@ -46,18 +46,25 @@ class Current:
         self._lock = threading.Lock()
         self._picture: Picture | None = None
         self._checked = clock()
+        self._stale = False
 
     def get(self) -> Picture:
         """The picture, at most a second old. Raises ConfigError if the database holds no event."""
         now = self._clock()
         picture = self._picture
-        if picture is not None and abs(now - self._checked) < FRESH:
+        if picture is not None and not self._stale and abs(now - self._checked) < FRESH:
             return picture
         with self._lock:
+            self._stale = False  # before the look: what changes meanwhile is looked up again
             with self._store.read() as connection:
                 self._picture = self._look(connection)
             self._checked = now
             return self._picture
+
+    def expire(self) -> None:
+        """Something has changed: the next look is a fresh one."""
+        with self._lock:
+            self._stale = True
 
     def _look(self, connection: Connection) -> Picture:
         known = self._picture

@@ -5,7 +5,7 @@ Facts are JSON in the row; words for people are made here, in one place. Knows n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, case, func, insert, select, updat
 from admission.errors import ConfigError
 from server.phrase import marked as _
 from server.phrase import phrase
-from server.store.schema import incident
+from server.store.schema import incident, incident_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,15 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody has noted of an incident, and when (ms)."""
+
+    at: int
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where something happened; empty where that is not known."""
 
@@ -170,6 +179,26 @@ def count_open(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).where(incident.c.resolved.is_(None))).scalar_one())
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many incidents are open, how many of these are grave, and the newest one's number."""
+
+    open: int
+    grave: int
+    newest: int
+
+
+def tally(connection: Connection) -> Tally:
+    """What a board says of them."""
+    grave = incident.c.kind.in_([kind for kind, words in WORDS.items() if words.grave])
+    counts = (
+        func.count(),
+        func.coalesce(func.sum(case((grave, 1), else_=0)), 0),
+        func.coalesce(func.max(incident.c.id), 0),
+    )
+    return Tally(*map(int, connection.execute(select(*counts).where(incident.c.resolved.is_(None))).one()))
+
+
 def find(connection: Connection, number: int) -> Incident | None:
     """The incident of that number."""
     row = connection.execute(select(incident).where(incident.c.id == number)).mappings().first()
@@ -183,6 +212,26 @@ def claim(connection: Connection, number: int, by: str) -> None:
     )
     if connection.execute(free.values(claimed_by=by)).rowcount == 0:
         raise ConfigError(phrase("this incident is looked after by somebody else, or resolved; load the page again"))
+
+
+def add_note(connection: Connection, number: int, by: str, text: str, now: int) -> None:
+    """Notes what was seen or done, while it is open. Raises ConfigError for an empty note, or if it is resolved."""
+    if not text.strip():
+        raise ConfigError(phrase("write what you have seen or done"))
+    still = select(incident.c.id).where(incident.c.id == number, incident.c.resolved.is_(None))
+    if connection.execute(still).first() is None:
+        raise ConfigError(phrase("this incident is resolved already; load the page again"))
+    row = {"incident": number, "at": now, "by": by, "text": text.strip()[:2000]}
+    connection.execute(insert(incident_note), row)
+
+
+def notes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Note]]:
+    """What was noted of these incidents, the oldest first."""
+    found: dict[int, list[Note]] = {}
+    query = select(incident_note).where(incident_note.c.incident.in_(list(numbers))).order_by(incident_note.c.id)
+    for row in connection.execute(query) if numbers else ():
+        found.setdefault(row.incident, []).append(Note(row.at, row.by, row.text))
+    return found
 
 
 def resolve(connection: Connection, number: int, by: str, note: str, now: int) -> None:

@@ -34,6 +34,8 @@ class Hub:
         self._moved = threading.Condition()
         self._counts = {ROOMS: 0, NEWS: 0}
         self.carrier: Carrier | None = None
+        self.on_news: Callable[[], None] = lambda: None
+        """Called before the listeners of NEWS hear of it."""
         self.serving: Callable[[], bool] = lambda: True
         """Whether this process goes on; whoever holds a connection open looks at it once a second."""
 
@@ -45,6 +47,9 @@ class Hub:
 
     def hear(self, topics: Iterable[str]) -> None:
         """Something changed, wherever it was seen: tells the listeners of this node."""
+        topics = tuple(topics)
+        if NEWS in topics:
+            self.on_news()
         with self._moved:
             for topic in topics:
                 self._counts[topic] = self._counts.get(topic, 0) + 1

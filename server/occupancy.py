@@ -14,15 +14,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, Connection, func, select
 
 from admission.venue import Programme, Room, Session, capacity_at
-from server import standings
+from server import incidents, settings, standings
 from server.current import Picture
+from server.settings import Thresholds
 from server.standings import Standing
 from server.store.instants import to_ms
-from server.store.schema import stay
+from server.store.schema import category, stay
+
+Levels = Sequence[tuple[float, str]]
 
 MARKS = 16
 MINUTE = 60_000
-LEVELS = ((1.0, "full"), (0.95, "tight"), (0.8, "near"))
+FLOW_MIN = 5
+SLOWEST = 0.4
+"""Bodies a minute: a room that fills more slowly than that is not said to be full at any time."""
+FORESEEN = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +58,22 @@ def board(connection: Connection, picture: Picture, now: datetime) -> dict[str, 
     bodies = _bodies(programme, moves.inside, seen.rooms)
     moves = _nested(programme, moves)
     local = now.astimezone(picture.event.zone)
+    levels = _levels(settings.read(connection, Thresholds))
+    names = _categories(connection)
     return {
         "at": f"{local:%H:%M:%S}",
         "rooms": [
             _place(programme, room)
-            | _fill(room, bodies[room.id], capacity_at(programme, room, now))
+            | _fill(room, bodies[room.id], capacity_at(programme, room, now), levels)
             | _flow(room, moves)
+            | _ahead(bodies[room.id], capacity_at(programme, room, now), _rates(room, moves), local)
             | _sessions(programme, room, moves, local)
             | _seats(seen.rooms.get(room.id))
+            | {"closed": _closed(room, names)}
             for room in programme.rooms
         ],
         "kiosks": [asdict(kiosk) for kiosk in seen.kiosks],
+        "incidents": asdict(incidents.tally(connection)),
     }
 
 
@@ -135,9 +146,29 @@ def _place(programme: Programme, room: Room) -> dict[str, object]:
     return {"id": room.id, "name": room.name, "depth": len(programme.ancestors(room.id)) - 1}
 
 
-def _fill(room: Room, bodies: Bodies, capacity: int | None) -> dict[str, object]:
+def _levels(thresholds: Thresholds) -> Levels:
+    """From which share on a room has which level, the highest first."""
+    return (
+        (thresholds.full / 100, "full"),
+        (thresholds.tight / 100, "tight"),
+        (thresholds.near / 100, "near"),
+    )
+
+
+def _categories(connection: Connection) -> Mapping[int, str]:
+    return dict(connection.execute(select(category.c.code, category.c.name).order_by(category.c.code)).all())
+
+
+def _closed(room: Room, names: Mapping[int, str]) -> dict[str, object] | None:
+    """To whom a closed room is open all the same."""
+    if room.only is None:
+        return None
+    return {"only": [name for code, name in names.items() if room.only >> code & 1]}
+
+
+def _fill(room: Room, bodies: Bodies, capacity: int | None, levels: Levels) -> dict[str, object]:
     """How full it is, by the possible bodies: the safe side. ``certain``: the confirmed ones make the same level."""
-    level = _level(bodies.possible, capacity, room.limit)
+    level = _level(bodies.possible, capacity, room.limit, levels)
     return {
         "inside": bodies.confirmed,
         "possible": bodies.possible,
@@ -145,7 +176,7 @@ def _fill(room: Room, bodies: Bodies, capacity: int | None) -> dict[str, object]
         "limit": room.limit,
         "share": _share(bodies.possible, capacity),
         "level": level,
-        "certain": level == _level(bodies.confirmed, capacity, room.limit),
+        "certain": level == _level(bodies.confirmed, capacity, room.limit, levels),
     }
 
 
@@ -153,11 +184,11 @@ def _share(bodies: int, capacity: int | None) -> float | None:
     return None if capacity is None else bodies / capacity if capacity else 1.0  # no seats are no free seats
 
 
-def _level(bodies: int, capacity: int | None, limit: int | None) -> str:
+def _level(bodies: int, capacity: int | None, limit: int | None, levels: Levels) -> str:
     if limit is not None and bodies > limit:
         return "over"
     share = _share(bodies, capacity)
-    return next((name for floor, name in LEVELS if share is not None and share >= floor), "calm")
+    return next((name for floor, name in levels if share is not None and share >= floor), "calm")
 
 
 def _flow(room: Room, moves: Moves) -> dict[str, object]:
@@ -165,9 +196,23 @@ def _flow(room: Room, moves: Moves) -> dict[str, object]:
     came, went = moves.came.get(room.id, {}), moves.went.get(room.id, {})
     return {
         "trend": [stayed - _since(came, ago) + _since(went, ago) for ago in reversed(range(MARKS))],
-        "in_5": _since(came, 5),
-        "out_5": _since(went, 5),
+        "in_5": _since(came, FLOW_MIN),
+        "out_5": _since(went, FLOW_MIN),
     }
+
+
+def _rates(room: Room, moves: Moves) -> float:
+    """Bodies a minute by which the room fills (below 0: empties), over the last five minutes."""
+    came, went = moves.came.get(room.id, {}), moves.went.get(room.id, {})
+    return (_since(came, FLOW_MIN) - _since(went, FLOW_MIN)) / FLOW_MIN
+
+
+def _ahead(bodies: Bodies, capacity: int | None, rate: float, local: datetime) -> dict[str, object]:
+    """When the room will be full if it goes on filling like this; None if it is, or that is far off."""
+    if capacity is None or bodies.possible >= capacity or rate < SLOWEST:
+        return {"full_at": None}
+    left = timedelta(minutes=(capacity - bodies.possible) / rate)
+    return {"full_at": f"{local + left:%H:%M}" if left <= FORESEEN else None}
 
 
 def _sessions(programme: Programme, room: Room, moves: Moves, now: datetime) -> dict[str, object]:
@@ -211,4 +256,4 @@ def _next(session: Session | None, now: datetime) -> dict[str, object] | None:
         return None
     starts = session.starts.astimezone(now.tzinfo)
     soon = starts - now < timedelta(hours=12)
-    return {"title": session.title, "at": f"{starts:%H:%M}" if soon else f"{starts:%a %H:%M}"}
+    return {"title": session.title, "at": f"{starts:%H:%M}", "day": None if soon else starts.weekday()}

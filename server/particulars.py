@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from server.incidents import Incident
+from server.phrase import marked as _
+from server.phrase import phrase
 from server.store.instants import from_ms
 from server.store.schema import badge, device, gate, passage, person, room
 
@@ -45,12 +47,13 @@ class Names:
 
     def holder(self, number: int) -> str:
         """Whose badge it is."""
-        return self.people.get(number, f"badge {number >> 32}")
+        return self.people.get(number) or phrase("badge {serial}", serial=number >> 32)
 
     def time(self, ms: int, uncertainty: int = 0) -> str:
         """When it was, by the venue's clock, and how sure that is."""
         local = from_ms(ms).astimezone(self.zone)
-        return f"{local:%a %d %b %H:%M:%S}" + (f", give or take {span(uncertainty)}" if uncertainty else "")
+        said = f"{local:%Y-%m-%d %H:%M:%S}"
+        return phrase("{time}, give or take {span}", time=said, span=span(uncertainty)) if uncertainty else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +112,27 @@ def _refs(connection: Connection, badges: set[int]) -> dict[int, str]:
 def _lines(one: Incident, steps: Mapping[int, RowMapping], known: Names, *, named: bool) -> Iterable[tuple[str, str]]:
     facts = one.facts
     if named and facts.get("badge"):
-        yield "Person", known.holder(facts["badge"])
+        yield _("Person"), known.holder(facts["badge"])
     yield from _places(one, steps, known)
     for key, (label, say) in WORDS.items():
         if facts.get(key) not in (None, "", []) and not (key == "earlier" and _is_twice(one)):
             yield label, say(facts[key])
     if named and facts.get("by"):
-        yield "Steward", known.holder(facts["by"])
+        yield _("Steward"), known.holder(facts["by"])
 
 
 def _places(one: Incident, steps: Mapping[int, RowMapping], known: Names) -> Iterable[tuple[str, str]]:
     """Where and when: of a second entry both."""
     if one.room:
-        yield "Room", known.room(one.room)
+        yield _("Room"), known.room(one.room)
     if _is_twice(one) and one.facts["earlier"] in steps:
-        yield "First", _step(steps[one.facts["earlier"]], known)
+        yield _("First"), _step(steps[one.facts["earlier"]], known)
     if one.facts.get("passage") in steps:
-        yield "Then" if _is_twice(one) else "Passage", _step(steps[one.facts["passage"]], known)
+        yield _("Then") if _is_twice(one) else _("Passage"), _step(steps[one.facts["passage"]], known)
     elif one.gate:
-        yield "Gate", known.gate(one.gate)
+        yield _("Gate"), known.gate(one.gate)
     if one.device:
-        yield "Kiosk", known.kiosk(one.device)
+        yield _("Kiosk"), known.kiosk(one.device)
 
 
 def _is_twice(one: Incident) -> bool:
@@ -138,7 +141,7 @@ def _is_twice(one: Incident) -> bool:
 
 
 def _step(step: RowMapping, known: Names) -> str:
-    return f"{known.gate(step['gate'])}, {known.time(step['at'], step['uncertainty_ms'])}"
+    return phrase("{gate}, {time}", gate=known.gate(step["gate"]), time=known.time(step["at"], step["uncertainty_ms"]))
 
 
 def _about(one: Incident, refs: Mapping[int, str]) -> dict[str, str]:
@@ -151,19 +154,22 @@ def _list(values: Any) -> str:
 
 
 WORDS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
-    "seq": ("Record", str),
-    "why": ("Reason", lambda why: str(why).replace("_", " ")),
-    "what": ("Error", str),
-    "count": ("People", str),
-    "ahead_ms": ("Ahead by", span),
-    "was": ("Machine before", str),
-    "is": ("Machine now", str),
-    "machine": ("Machine", str),
-    "granted": ("Seats that it says it was given", str),
-    "balance": ("Seats that it says it holds", str),
-    "acknowledged": ("Records that it says we had", str),
-    "held": ("Records that we have", str),
-    "era": ("Era from now on", str),
-    "earlier": ("Earlier stores", _list),
-    "incarnation": ("Store", str),
+    "seq": (_("Record"), str),
+    "why": (_("Reason"), lambda why: str(why).replace("_", " ")),
+    "what": (_("Error"), str),
+    "count": (_("People"), str),
+    "ahead_ms": (_("Ahead by"), span),
+    "was": (_("Machine before"), str),
+    "is": (_("Machine now"), str),
+    "machine": (_("Machine"), str),
+    "granted": (_("Seats that it says it was given"), str),
+    "balance": (_("Seats that it says it holds"), str),
+    "acknowledged": (_("Records that it says we had"), str),
+    "held": (_("Records that we have"), str),
+    "era": (_("Era from now on"), str),
+    "earlier": (_("Earlier stores"), _list),
+    "incarnation": (_("Store"), str),
+    "delegation": (_("Delegation"), str),
+    "most": (_("May send"), str),
+    "came": (_("Have come"), str),
 }

@@ -207,6 +207,10 @@ def _health(dice: random.Random) -> Health:
         camera="",
         reopened=0,
         version="0.1.0",
+        temperature_c=round(dice.uniform(48, 79), 1),
+        disk_free_mb=dice.choice([310, 9_800, 22_400, 22_400, 51_000]),
+        clock_uncertainty_ms=dice.choice([4, 9, 14, 31, 7200]),
+        uptime_s=dice.randint(3600, 40_000),
     )
 
 
@@ -247,7 +251,7 @@ def fill(store: Either, rows: int) -> int:
 
 @click.command()
 @click.option("--port", type=int, default=8090, show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), help="a folder to keep the database in [a temporary one]")
+@click.option("--data", type=click.Path(path_type=Path), help="a folder to keep the database in, or one that has it already")
 @click.option("--passages", type=int, default=0, help="fill the log up to so many rows")
 @click.option("--still", is_flag=True, help="let nothing more happen")
 def main(port: int, data: Path | None, passages: int, *, still: bool) -> None:
@@ -260,10 +264,12 @@ def main(port: int, data: Path | None, passages: int, *, still: bool) -> None:
     migrate(url)
     store = open_store(url)
     began = time.monotonic()
-    venue = Busy(store, utc_now())
-    print(f"made in {time.monotonic() - began:.1f} s; {fill(store, passages)} passages in {folder}", flush=True)
+    with store.read() as connection:
+        known = connection.execute(select(schema.event.c.id)).first() is not None
+    venue = None if known else Busy(store, utc_now())
+    print(f"ready in {time.monotonic() - began:.1f} s; {fill(store, passages)} passages in {folder}", flush=True)
     app = create_app(store, utc_now)
-    if not still:
+    if venue is not None and not still:
         threading.Thread(target=_go_on, args=(venue, app), daemon=True).start()
     click.echo(f"http://127.0.0.1:{port}/  users: {', '.join(Role)}; password: {PASSWORD}")
     app.run("127.0.0.1", port, threaded=True)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from admission.errors import ConfigError
 from server import incidents, particulars
 from server.deeds import DEEDS
+from server.live import ROOMS
 from server.particulars import Told
 from server.store.instants import to_ms
 from server.users import Role
@@ -49,11 +50,11 @@ def blueprint(parts: Parts) -> Blueprint:
     def state() -> ResponseReturnValue:
         with parts.store.read() as connection:
             found = incidents.listed(connection, resolved="resolved" in request.args)
-            reply = jsonify(mark=_mark(found), open=incidents.count_open(connection))
+            reply = jsonify(mark=_mark(found, _notes(connection, found)), open=incidents.count_open(connection))
         reply.headers["Cache-Control"] = "no-store"
         return reply
 
-    @pages.post("/incidents/<int:number>/<any(claim, resolve):what>")
+    @pages.post("/incidents/<int:number>/<any(claim, note, resolve):what>")
     @only(ACTORS)
     def look_after(number: int, what: str) -> ResponseReturnValue:
         if number >= 2**63:
@@ -61,32 +62,42 @@ def blueprint(parts: Parts) -> Blueprint:
         by, note, now = current_user.name, request.form.get("note", ""), to_ms(parts.clock())
 
         def work(connection: Connection) -> None:
-            if what == "claim":
-                incidents.claim(connection, number, by)
-            else:
-                incidents.resolve(connection, number, by, note, now)
+            _do(connection, what, number, by, note, now)
 
         try:
             parts.store.write(work)
         except ConfigError as error:
-            return _page(parts, number, str(error)), 409
-        return redirect(url_for("incidents.index", _anchor=f"incident-{number}" if what == "claim" else None), 303)
+            return _page(parts, number, error), 409
+        parts.hub.tell(ROOMS)
+        return redirect(url_for("incidents.index", _anchor=None if what == "resolve" else f"incident-{number}"), 303)
 
     return pages
 
 
-def _page(parts: Parts, number: int | None = None, problem: str | None = None) -> str:
+def _do(connection: Connection, what: str, number: int, by: str, note: str, now: int) -> None:
+    """Raises ConfigError for what cannot be done."""
+    match what:
+        case "claim":
+            incidents.claim(connection, number, by)
+        case "note":
+            incidents.add_note(connection, number, by, note, now)
+        case _:
+            incidents.resolve(connection, number, by, note, now)
+
+
+def _page(parts: Parts, number: int | None = None, problem: ConfigError | None = None) -> str:
     resolved = "resolved" in request.args
     with parts.store.read() as connection:
         found = incidents.listed(connection, resolved=resolved)
         told = _told(parts, connection, found)
-        many = incidents.count_open(connection)
+        many, notes = incidents.count_open(connection), _notes(connection, found)
         names = particulars.names(connection, parts.current.get().event.zone)
     return render_template(
         "incidents.html",
         active="incidents",
         told=told,
-        mark=_mark(found),
+        notes=notes,
+        mark=_mark(found, notes),
         many=many,
         resolved=resolved,
         names=names,
@@ -105,6 +116,11 @@ def _told(parts: Parts, connection: Connection, found: list[incidents.Incident])
     return particulars.tell(connection, found, zone, named=current_user.role is not Role.VIEWER)
 
 
-def _mark(found: list[incidents.Incident]) -> str:
-    """Differs when one came, was taken up or was resolved."""
-    return hashlib.sha256(repr([(one.id, one.claimed_by) for one in found]).encode()).hexdigest()[:16]
+def _notes(connection: Connection, found: list[incidents.Incident]) -> dict[int, list[incidents.Note]]:
+    return incidents.notes(connection, [one.id for one in found])
+
+
+def _mark(found: list[incidents.Incident], notes: dict[int, list[incidents.Note]]) -> str:
+    """Differs when one came, was taken up, noted or resolved."""
+    seen = [(one.id, one.claimed_by, len(notes.get(one.id, ()))) for one in found]
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]

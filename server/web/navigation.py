@@ -45,6 +45,7 @@ GROUPS: Sequence[tuple[str, Sequence[Link]]] = (
             Link("board", "security.board", _("Board"), WATCHERS),
             Link("incidents", "incidents.index", _("Incidents"), INCIDENT_READERS),
             Link("roll-call", "roll_call.index", _("Roll call"), ROLL_CALLERS),
+            Link("sweep", "sweep.index", _("Lockdown"), ACTORS),
             Link("supervision", "supervision.index", _("Acts"), ACTORS | {Role.AUDITOR}),
             Link("courier", "courier.page", _("Courier"), ACTORS),
         ),
@@ -74,7 +75,7 @@ GROUPS: Sequence[tuple[str, Sequence[Link]]] = (
 FIRST: dict[Role, tuple[str, ...]] = {
     Role.VIEWER: ("board", "incidents"),
     Role.STEWARD: ("board", "incidents", "roll-call", "courier", "supervision"),
-    Role.SUPERVISOR: ("board", "incidents", "roll-call", "supervision", "courier"),
+    Role.SUPERVISOR: ("board", "incidents", "roll-call", "sweep", "supervision", "courier"),
     Role.DESK: ("desk", "people", "badges", "board", "incidents"),
     Role.ORGANISER: ("board", "people", "programme", "log", "reports", "desk", "badges"),
     Role.ADMIN: ("board", "incidents", "people", "log", "kiosks", "programme", "reports"),

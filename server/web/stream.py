@@ -1,6 +1,7 @@
 """The live boards: one thread looks up the board when something moved, every listener gets what changed.
 
-Events: ``board`` (everything, on connecting), ``rooms`` (those that changed), ``kiosks``, ``beat`` every five seconds.
+Events: ``board`` (everything, on connecting), ``rooms`` (those that changed), ``kiosks``,
+``incidents``, ``beat`` every two seconds.
 A change is looked up at most every 80 ms; the number on a board is newer than that plus the way to the screen.
 """
 
@@ -23,14 +24,14 @@ from server.store.engine import Store
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 5.0
+BEAT_S = 2.0
 LOOK_S = 1.0
 PAUSE_S = 0.08
 MAX_LISTENERS = 100
 PATIENCE = 100
 
 Board = dict[str, object]
-NOTHING: Board = {"rooms": [], "kiosks": []}
+NOTHING: Board = {"rooms": [], "kiosks": [], "incidents": {}}
 
 
 class Boards:
@@ -116,6 +117,8 @@ def _differences(last: Board, board: Board) -> Iterator[str]:
         yield _event("rooms", {"at": board["at"], "rooms": changed})
     if board["kiosks"] != last["kiosks"]:
         yield _event("kiosks", {"at": board["at"], "kiosks": board["kiosks"]})
+    if board["incidents"] != last["incidents"]:
+        yield _event("incidents", {"at": board["at"], "incidents": board["incidents"]})
     yield _event("beat", {"at": board["at"]})
 
 

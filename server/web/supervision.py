@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from admission.errors import ConfigError
 from admission.venue import Exits
-from server import acts, counting, effects, incidents, particulars, restore
+from server import acts, by_hand, counting, effects, incidents, particulars, restore
 from server.acts import Act, Actor, State
 from server.deeds import DEEDS
 from server.live import NEWS, ROOMS
@@ -79,7 +79,7 @@ def _act(pages: Blueprint, parts: Parts) -> None:
         try:
             asked = parts.store.write(lambda c: acts.ask(c, kind, typed, who, why, parts.clock()))
         except ConfigError as error:
-            return _form(parts, kind, str(error)), 400
+            return _form(parts, kind, error), 400
         return _after(parts, asked)
 
     @pages.post("/supervision/acts/<int:number>/<any(confirm, decline):answer>")
@@ -91,7 +91,7 @@ def _act(pages: Blueprint, parts: Parts) -> None:
         try:
             done = parts.store.write(lambda c: decided(c, number, who, parts.clock()))
         except ConfigError as error:
-            return _overview(parts, str(error)), 409
+            return _overview(parts, error), 409
         return _after(parts, done)
 
 
@@ -129,7 +129,7 @@ def _after(parts: Parts, act: Act) -> ResponseReturnValue:
 # ---- the overview ----
 
 
-def _overview(parts: Parts, problem: str | None) -> str:
+def _overview(parts: Parts, problem: ConfigError | None) -> str:
     before = request.args.get("before", type=int)
     with parts.store.read() as connection:
         seen = _now(parts, connection)
@@ -203,7 +203,7 @@ def _names(parts: Parts, connection: Connection, some: Sequence[Act]) -> particu
 # ---- one act ----
 
 
-def _form(parts: Parts, kind: str, problem: str | None) -> str:
+def _form(parts: Parts, kind: str, problem: ConfigError | None) -> str:
     typed = _typed(kind)
     if current_user.role not in DEEDS[kind].roles:
         abort(403)
@@ -258,7 +258,8 @@ def _rooms(connection: Connection, kind: str) -> list[dict[str, Any]]:
 
 def _kiosks(connection: Connection) -> list[str]:
     """Kiosks whose key is believed, and those that are still asked about."""
-    return list(connection.execute(select(schema.device.c.id).order_by(schema.device.c.id)).scalars())
+    real = schema.device.c.id != by_hand.DEVICE
+    return list(connection.execute(select(schema.device.c.id).where(real).order_by(schema.device.c.id)).scalars())
 
 
 def _entries(connection: Connection, ref: str) -> list[dict[str, Any]] | None:

@@ -258,11 +258,11 @@ def test_the_trend_is_who_was_inside_in_each_of_the_last_16_minutes(store: Eithe
 @pytest.mark.parametrize(
     ("hours", "running", "following"),
     [
-        (-16, None, {"title": "Keynote", "at": "Mon 16:30"}),
-        (-3, None, {"title": "Keynote", "at": "16:30"}),
-        (-1.25, {"title": "Keynote", "until": "19:30", "attended": 0}, {"title": "Panel", "at": "20:30"}),
-        (0, {"title": "Keynote", "until": "19:30", "attended": 0}, {"title": "Panel", "at": "20:30"}),
-        (2, None, {"title": "Panel", "at": "20:30"}),
+        (-16, None, {"title": "Keynote", "at": "16:30", "day": 0}),
+        (-3, None, {"title": "Keynote", "at": "16:30", "day": None}),
+        (-1.25, {"title": "Keynote", "until": "19:30", "attended": 0}, {"title": "Panel", "at": "20:30", "day": None}),
+        (0, {"title": "Keynote", "until": "19:30", "attended": 0}, {"title": "Panel", "at": "20:30", "day": None}),
+        (2, None, {"title": "Panel", "at": "20:30", "day": None}),
         (2.75, {"title": "Panel", "until": "21:30", "attended": 0}, None),
         (4, None, None),
     ],

@@ -179,7 +179,7 @@ class TestStream:
             assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/event-stream", "no-store")
             heard = events(answer)
             name, board = next(heard)
-            assert (name, set(board)) == ("board", {"at", "rooms", "kiosks"})
+            assert (name, set(board)) == ("board", {"at", "rooms", "kiosks", "incidents"})
             before = {room["id"]: room["inside"] for room in board["rooms"]}
             site.enter("p11", "p12")
             for _, (name, data) in zip(range(20), heard, strict=False):

@@ -2,13 +2,16 @@
    and says so when nothing has been heard for too long. It decides nothing: levels, shares and states
    come from the server; words come from the page, so that a translation has one place. */
 
-const SILENCE_MS = 12_000; // the server sends something every 5 s; two lost beats and a bit
+import { ring, offer } from "./board-sound.js";
+
+const SILENCE_MS = 12_000; // the server sends something every 2 s
 const WORTH_SAYING_S = 15; // news younger than that is no news
+const LEVELS = ["calm", "near", "tight", "full", "over"]; // each louder than the one before
 const RETRY_MS = 5_000; // between two attempts to reach a server that is not answering
 
 const page = document.querySelector("[data-board]");
 const stale = find(page, "stale");
-const figures = new Intl.NumberFormat(document.documentElement.lang);
+const figures = new Intl.NumberFormat(document.documentElement.lang, { numberingSystem: "latn" });
 const elements = { room: new Map(), kiosk: new Map() };
 const kiosks = new Map(); // name -> {kiosk, heardAt}, for ages that grow between two messages
 
@@ -49,7 +52,7 @@ function trendPoints(values, capacity) {
 function few(names) {
   const shown = names.slice(0, 3);
   if (names.length > 3) shown.push(word("others", { n: names.length - 3 }));
-  return shown.join(", ");
+  return shown.join(word("list"));
 }
 
 function seatCount(n) {
@@ -59,7 +62,7 @@ function seatCount(n) {
 function seatsText(seats) {
   if (!seats) return "";
   const kinds = ["free", "kiosks", "stranded", "forced"].filter((kind, i) => i < 2 || seats[kind]);
-  return kinds.map((kind) => word(`seats-${kind}`, { n: figures.format(seats[kind]) })).join(", ");
+  return kinds.map((kind) => word(`seats-${kind}`, { n: figures.format(seats[kind]) })).join(word("list"));
 }
 
 function freeText({ possible, capacity, limit, level }) {
@@ -82,6 +85,14 @@ function recoveryText({ awaited, vowed }) {
   return whom.length ? `${word("restored")}; ${word("waits", { names: few(whom) })}` : word("restored");
 }
 
+function lockedText({ only }) {
+  return only.length ? word("locked-but", { names: few(only) }) : word("locked-all");
+}
+
+function nextAt({ at, day }) {
+  return day === null ? at : `${word(`day-${day}`)} ${at}`;
+}
+
 function levelWord({ level, certain }) {
   return word(certain ? level : `maybe-${level}`);
 }
@@ -92,7 +103,8 @@ function writeNotice(element, name, text) {
   write(notice, "more", text);
 }
 
-function writeNotices(element, { inside, possible, doubted, hold, recovery }) {
+function writeNotices(element, { inside, possible, doubted, hold, recovery, closed }) {
+  writeNotice(element, "locked", closed ? lockedText(closed) : "");
   writeNotice(element, "recovery", recovery ? recoveryText(recovery) : "");
   writeNotice(element, "hold", hold ? holdText(hold) : "");
   write(element, "doubt-count", doubted.length ? word("doubt", { n: figures.format(possible - inside) }) : "");
@@ -116,7 +128,7 @@ function writeSession(element, name, session, when) {
   const line = find(element, name);
   line.hidden = !session;
   write(line, "title", session ? session.title : "");
-  write(line, "when", session ? session[when] : "");
+  write(line, "when", session ? when(session) : "");
 }
 
 function writeRoom(element, room) {
@@ -130,6 +142,7 @@ function writeRoom(element, room) {
   write(element, "of", room.capacity === null ? word("unlimited") : word("of", { n: figures.format(room.capacity) }));
   write(element, "word", levelWord(room));
   write(element, "free", freeText(room));
+  write(element, "full-at", room.full_at ? word("full-at", { at: room.full_at }) : "");
   write(element, "seats", seatsText(room.seats));
   writeNotices(element, room);
   write(element, "in", figures.format(room.in_5));
@@ -138,15 +151,17 @@ function writeRoom(element, room) {
   const points = trendPoints(room.trend, room.capacity);
   find(element, "line").setAttribute("points", points.join(" "));
   find(element, "dot").setAttribute("d", points.length ? `M${points.at(-1)}h0` : "");
-  writeSession(element, "now", room.now, "until");
+  writeSession(element, "now", room.now, ({ until }) => until);
   write(element, "came", room.now ? figures.format(room.now.attended) : "");
-  writeSession(element, "next", room.next, "at");
+  writeSession(element, "next", room.next, nextAt);
 }
 
 /* Only what asks for an act is read aloud; the numbers themselves would never stop talking. */
 function announce(room, before) {
-  if (room.level === before || !["tight", "full", "over"].includes(room.level)) return;
-  write(page, "announce", `${room.name}: ${levelWord(room)}, ${freeText(room)}`);
+  const rank = LEVELS.indexOf(room.level);
+  if (room.level === before || rank < LEVELS.indexOf("tight")) return;
+  write(page, "announce", `${room.name}: ${levelWord(room)}${word("list")}${freeText(room)}`);
+  if (rank > LEVELS.indexOf(before)) ring(room.level);
 }
 
 function writeChangedRooms(rooms) {
@@ -212,6 +227,28 @@ function writeChangedKiosks(changed) {
   write(page, "kiosk-sum", word("kiosks", { live, all: kiosks.size }));
 }
 
+/* ---- incidents ---- */
+
+let newest;
+
+/* Told in the head of the page as well; a new one is heard and read aloud. */
+function writeIncidents({ open, grave, newest: last }) {
+  const place = find(page, "incidents");
+  place.hidden = !open;
+  place.dataset.grave = grave;
+  write(place, "incidents-text", open === 1 ? word("incident") : word("incidents", { n: figures.format(open) }));
+  write(place, "grave-text", grave ? word("grave", { n: figures.format(grave) }) : "");
+  for (const count of document.querySelectorAll("[data-open]")) {
+    count.textContent = open || "";
+    count.hidden = !open;
+  }
+  if (newest !== undefined && last > newest) {
+    write(page, "announce", word("new-incident"));
+    ring(grave ? "over" : "tight");
+  }
+  newest = last;
+}
+
 /* ---- the whole board ---- */
 
 /* Makes the list hold one element per name, in this order, keeping the elements that are there. */
@@ -252,6 +289,7 @@ function writeBoard(board) {
   tallyRooms();
   find(page, "no-rooms").hidden = board.rooms.length > 0;
 
+  writeIncidents(board.incidents);
   const names = board.kiosks.map((kiosk) => kiosk.name);
   arrange("kiosk", find(page, "kiosks"), names);
   for (const name of kiosks.keys()) if (!names.includes(name)) kiosks.delete(name);
@@ -316,6 +354,7 @@ function listen() {
   on("board", writeBoard);
   on("rooms", (said) => writeChangedRooms(said.rooms));
   on("kiosks", (said) => writeChangedKiosks(said.kiosks));
+  on("incidents", (said) => writeIncidents(said.incidents));
   on("beat", () => {});
 }
 
@@ -341,3 +380,4 @@ for (const kind of ["room", "kiosk"]) {
 listen();
 setInterval(watch, 1_000);
 document.addEventListener("visibilitychange", watch); // timers of hidden pages are slowed down
+offer(page, word);
