@@ -1,4 +1,4 @@
-"""How well a kiosk reads: figures of its camera and reader over the last minute, sent with the news (protocol, 4).
+"""How well a kiosk reads, and its machine does: figures over the last minute, sent with the news (protocol, 4).
 
 Bounded in every direction, so that a faulty kiosk cannot fill the database. Counts, times and light only: it must not
 know any badge, text, person or passage, and has no field that could name one.
@@ -17,6 +17,8 @@ MAX_NAME = 32
 MAX_TROUBLE = 200
 MAX_COUNT = 1_000_000
 MAX_MS = 3_600_000
+MAX_MB = 1_000_000_000
+MAX_UPTIME_S = 1_000_000_000
 
 Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=r"^[a-z0-9_-]*\Z")]
 """A stage of the reader or a kind of advice: too short, and of too few characters, for a badge."""
@@ -36,7 +38,7 @@ class StageHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     needed: Count
 
 
-class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a kiosk says of its own reading, over the last ``seconds``. Nothing in it is about a person or a badge.
 
     ``frames``: seen; ``looked``: read rather than passed over at a glance; ``presentations``: begun;
@@ -44,6 +46,9 @@ class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     often each was given; ``sharpness``: 0 to 1, of frames with a code; ``light``: grey level, 0 to 255 (both medians).
     ``camera``: its trouble, empty if it is well; ``reopened``: how often since the kiosk was started; ``version``: of
     the software. None where there was nothing to measure.
+
+    Of the machine, not sent where they are not known: ``temperature_c`` of the processor; ``disk_free_mb`` where the
+    journal is; ``clock_uncertainty_ms``: how far its time may be off; ``uptime_s``: since it was switched on.
     """
 
     seconds: Annotated[float, Meta(gt=0, le=3600)]
@@ -59,6 +64,10 @@ class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     camera: Trouble
     reopened: Count
     version: Version
+    temperature_c: Annotated[float, Meta(ge=-100, le=200)] | None = None
+    disk_free_mb: Annotated[int, Meta(ge=0, le=MAX_MB)] | None = None
+    clock_uncertainty_ms: Annotated[int, Meta(ge=0, le=MAX_MS)] | None = None
+    uptime_s: Annotated[int, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
 
 
 _encoder = msgspec.json.Encoder()

@@ -46,6 +46,7 @@ from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
 from kiosk.health import Diary
 from kiosk.journal import Journal
+from kiosk.machine import Machine
 from kiosk.padlock import Padlock
 from kiosk.pairing import Booth, Candidate, converse
 from kiosk.postbox import Postbox
@@ -174,7 +175,10 @@ def build(
     journal, standing = Journal(disk), Standing(disk)
     doorkeeper = Doorkeeper(disk, journal, standing, clock)
     diary = Diary(clock.ms, version("threshold"))
-    vitals = Vitals(lambda: doorkeeper.arrivals, machine_name(settings.machine), diary.figures)
+    machine = Machine(Path(settings.data), clock)
+    vitals = Vitals(
+        lambda: doorkeeper.arrivals, machine_name(settings.machine), lambda: machine.measure(diary.figures())
+    )
     dispatch = Dispatch(enrolment, disk, journal, standing, clock, vitals)
     uplink = Uplink(dispatch, enrolment.server, settings.ca, random.random, on_rolled_back)
     courier = Courier(dispatch, journal, standing, on_rolled_back)

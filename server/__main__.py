@@ -19,6 +19,7 @@ from sqlalchemy import Connection, func, make_url, select
 from admission import wire
 from admission.errors import ThresholdError
 from server import (
+    archive,
     audit_command,
     badges,
     devices,
@@ -27,10 +28,13 @@ from server import (
     imports,
     journal_desk,
     log,
+    privacy_desk,
     restore,
+    second_factor,
     steward_desk,
     summit,
     supervision,
+    trail,
     users,
 )
 from server.cards import Card, draw_cards
@@ -40,6 +44,7 @@ from server.serve import Gunicorn
 from server.store import schema
 from server.store.engine import Reader, identity_of, migrate, transaction, was_put_back
 from server.store.instants import to_ms
+from server.trail import Who
 from server.users import Role
 
 T = TypeVar("T")
@@ -102,7 +107,7 @@ def main(context: click.Context, config: Path | None, data: Path | None) -> None
 
 main.add_command(enrolment_desk.command(now, os.urandom))
 main.add_command(steward_desk.command(os.urandom))
-for desk in (supervision, journal_desk, audit_command):
+for desk in (supervision, journal_desk, audit_command, privacy_desk):
     desk.register(main, now)
 
 
@@ -176,6 +181,20 @@ def add_user(config: Config, name: str, role: str, password_stdin: bool) -> None
     click.echo(f"{name} may sign in as {role}")
 
 
+@main.command("reset-second-factor")
+@click.argument("name")
+@click.pass_obj
+def reset_second_factor(config: Config, name: str) -> None:
+    """Let a user sign in with the password alone, after phone and recovery codes were lost."""
+
+    def work(connection: Connection) -> None:
+        second_factor.reset(connection, name)
+        trail.note(connection, Who("the command line"), to_ms(now()), "removed", "second factor", name)
+
+    _write(config, work)
+    click.echo(f"{name} has no second factor any more")
+
+
 @main.command("print-badges")
 @click.option("--person", "refs", multiple=True, help="a person's reference; may be given several times [everybody]")
 @click.option("--reprint", is_flag=True, help="also for people who have a badge; it is revoked")
@@ -221,6 +240,29 @@ def export_log(config: Config, out: Path) -> None:
         for part in log.export(connection, log.Filters(), event.read(connection).zone):
             file.write(part)
         count = connection.execute(select(func.count()).select_from(schema.passage)).scalar_one()
+    click.echo(f"{count} passages in {out}")
+
+
+@main.command("archive")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.pass_obj
+def write_archive(config: Config, out: Path) -> None:
+    """Write the whole event to OUT, one SQLite file that any SQLite tool opens. No secret is in it, but every name."""
+    if out.exists():
+        raise ThresholdError(f"{out} is there already; give another name")
+    part = out.with_name(f"{out.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with click.progressbar(length=1, label="archive", file=sys.stderr) as bar:
+
+            def progress(rows: int, total: int) -> None:
+                bar.length = total
+                bar.update(rows - bar.pos)
+
+            count = archive.make(Reader(config.url), part, now(), progress)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
     click.echo(f"{count} passages in {out}")
 
 

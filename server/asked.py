@@ -18,7 +18,7 @@ from admission.ledger import RoomBook
 from admission.passage import Kind
 from admission.venue import Exits, Programme, Room, capacity_at
 from server import event, fencing, programme, restore
-from server.phrase import phrase
+from server.phrase import marked, phrase
 from server.store import schema
 
 Facts = dict[str, Any]
@@ -60,7 +60,7 @@ def number(asked: Mapping[str, Any], name: str, lowest: int = 0, highest: int = 
     except ValueError:
         raise ConfigError(phrase("{name}: write a whole number", name=name)) from None
     if not lowest <= found <= highest:
-        said = "{name}: {number} cannot be; write a number from {lowest} to {highest}"
+        said = marked("{name}: {number} cannot be; write a number from {lowest} to {highest}")
         raise ConfigError(phrase(said, name=name, number=found, lowest=lowest, highest=highest))
     return found
 
@@ -74,7 +74,7 @@ def retired(connection: Connection, asked: Mapping[str, Any]) -> list[str]:
         kiosk, slash, store = name.partition("/")
         device(connection, {"device": kiosk})
         if slash and not re.fullmatch("[0-9]{1,15}", store):
-            said = "{name!r}: write the kiosk's name, or its name and a store, like k-hall-a/8123"
+            said = marked("{name!r}: write the kiosk's name, or its name and a store, like k-hall-a/8123")
             raise ConfigError(phrase(said, name=name))
     return names
 
@@ -103,7 +103,7 @@ def unconfirmed(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     """A room that a restore has closed and nobody has confirmed."""
     facts = room(connection, asked)
     if facts["room"] not in restore.closed_rooms(connection):
-        said = "this room was not closed by a restore, or is confirmed already; nothing is left to do"
+        said = marked("this room was not closed by a restore, or is confirmed already; nothing is left to do")
         raise ConfigError(phrase(said))
     return facts | {"era": connection.execute(select(schema.event.c.era)).scalar_one()}
 
@@ -174,6 +174,6 @@ def bodies_out(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     facts = bodies(connection, asked)
     exits = connection.execute(select(schema.room.c.exits).where(schema.room.c.id == facts["room"])).scalar_one()
     if exits != Exits.TRUSTED:
-        said = "only where exits are trusted can people be counted out; have heads counted instead"
+        said = marked("only where exits are trusted can people be counted out; have heads counted instead")
         raise ConfigError(phrase(said))
     return facts

@@ -18,9 +18,12 @@ from admission.badge import issue as sign_badge
 from admission.errors import ConfigError
 from admission.record import NONCE, Record, seal
 from server.cards import Card
+from server.phrase import phrase
 from server.store import schema, versions
 from server.store.instants import to_ms
 
+FEW = 500
+"""So many serials are named in one statement; of more, all badges are read."""
 Random = Callable[[int], bytes]
 """Gives so many random bytes."""
 
@@ -30,10 +33,12 @@ _person = schema.person
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Whose badges: everybody's (refs None) or these references'; ``reprint`` also for those who have one."""
+    """Whose badges: everybody's (refs None) or these references'; ``reprint`` also for those who have one. ``why``:
+    what the badges that are replaced are revoked for."""
 
     refs: Sequence[str] | None
     reprint: bool
+    why: str = "reprinted"
 
 
 def issue(connection: Connection, whose: Selection, now: datetime, random: Random) -> list[int]:
@@ -59,21 +64,22 @@ def issue(connection: Connection, whose: Selection, now: datetime, random: Rando
         rows.append(_row(badge, one.id, lookup, box) | {"issued": to_ms(now), "changed": changed})
     connection.execute(insert(_badge), rows)
     replaced = [(live[row["person"]], row["serial"]) for row in rows if row["person"] in live]
-    _revoke(connection, replaced, "reprinted", now, changed)
+    _revoke(connection, replaced, whose.why, now, changed)
     return [int(str(row["serial"])) for row in rows]
 
 
 def revoke(connection: Connection, refs: Sequence[str], why: str, now: datetime) -> int:
     """Revokes all live badges of these people; the number revoked. Raises ConfigError for unknown references."""
-    ids = [one.id for one in _people(connection, refs)]
-    live = select(_badge.c.serial).where(_badge.c.revoked.is_(None), _badge.c.person.in_(ids))
-    serials = connection.execute(live).scalars().all()
+    ids = {one.id for one in _people(connection, refs)}
+    live = select(_badge.c.serial, _badge.c.person).where(_badge.c.revoked.is_(None))
+    live = live.where(_badge.c.person.in_(ids)) if len(ids) <= FEW else live
+    serials = [row.serial for row in connection.execute(live) if row.person in ids]
     _revoke(connection, [(serial, None) for serial in serials], why, now, versions.bump(connection, versions.BADGES))
     return len(serials)
 
 
 def cards(connection: Connection, serials: Iterable[int]) -> list[Card]:
-    """What is printed on these badges, in the order given."""
+    """What is printed on these badges, in the order given; badges whose people were erased are left out."""
     wanted = list(serials)
     category = schema.category
     query = (
@@ -82,9 +88,11 @@ def cards(connection: Connection, serials: Iterable[int]) -> list[Card]:
         .join(_person, _person.c.id == _badge.c.person)
         .join(category, category.c.code == _badge.c.category)
     )
-    found = {row.serial: row for row in connection.execute(query) if row.serial in set(wanted)} if wanted else {}
+    some = query.where(_badge.c.serial.in_(wanted)) if len(wanted) <= FEW else query
+    asked = set(wanted)
+    found = {row.serial: row for row in connection.execute(some) if row.serial in asked} if wanted else {}
     sign = _signer(connection)
-    return [_card(found[serial], sign(found[serial])) for serial in wanted]
+    return [_card(found[serial], sign(found[serial])) for serial in wanted if serial in found]
 
 
 def seal_again(connection: Connection, people: Sequence[int], random: Random) -> None:
@@ -111,11 +119,15 @@ def _people(connection: Connection, refs: Sequence[str] | None) -> Sequence[Row[
     query = select(_person).order_by(_person.c.ref)
     if refs is None:
         return connection.execute(query).all()
-    found = connection.execute(query.where(_person.c.ref.in_(refs))).all()
+    asked = set(refs)
+    some = query.where(_person.c.ref.in_(refs)) if len(refs) <= FEW else query
+    found = [one for one in connection.execute(some) if one.ref in asked]
     unknown = sorted(set(refs) - {one.ref for one in found})
     if unknown:
         raise ConfigError(
-            f"no person has the reference {', '.join(unknown)}; references are the first column of people"
+            phrase(
+                "no person has the reference {refs}; references are the first column of people", refs=", ".join(unknown)
+            )
         )
     return found
 

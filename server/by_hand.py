@@ -23,7 +23,7 @@ from admission.wire import Exchange, Lane
 from server import event
 from server.fencing import held_of
 from server.intake import Intake
-from server.phrase import phrase
+from server.phrase import marked, phrase
 from server.store import accounts, holders, passages, schema
 from server.store.instants import to_ms
 
@@ -140,7 +140,7 @@ def _take(connection: Connection, plan: Programme, room: Room, bodies: int, now:
     book = RoomBook(capacity or 0, row.recount, row.closed, row.forced)
     free = book.free(held_of(one).account for one in theirs)
     if free < bodies:
-        said = "{room} has {free} seats free at the server, {bodies} are needed; the doors may hold more"
+        said = marked("{room} has {free} seats free at the server, {bodies} are needed; the doors may hold more")
         raise NoSeat(phrase(said, room=room.name, free=max(0, free), bodies=bodies))
 
 

@@ -16,38 +16,24 @@ from qrcode.constants import ERROR_CORRECT_M
 from qrcode.exceptions import DataOverflowError
 from qrcode.util import MODE_ALPHA_NUM, QRData
 
-from admission.errors import ConfigError
 from server.fonts import INSTALLED_FONTS, Block, Faces, Sheet, Weight, package_for
+from server.layouts import A4, LAYOUTS, MARK, MARK_GAP, QR_MODULES, CardError, Layout
+from server.phrase import phrase
+from server.picture import Picture
+
+__all__ = ["A4", "LAYOUTS", "Card", "CardError", "Layout", "draw_cards", "draw_page", "ink_on"]
 
 log = logging.getLogger(__name__)
 
 QR_VERSION = 5
-QR_MODULES = 37
 QR_MASK = 2
-QUIET_MODULES = 4
-LEAST_QR = 30.0
-
-PADDING = 6.0
-HEADER_TOP, HEADER = 5.0, 8.0
-NAME, ORGANISATION, DELEGATION, GAP = 26.0, 11.0, 5.5, 2.0
-BAND = 15.0
-SERIAL_WIDTH = 22.0
-TEXTS = HEADER_TOP + HEADER + NAME + ORGANISATION + DELEGATION + 2 * GAP
 
 BLEED = 2.0
-MARK_GAP, MARK = 2.5, 3.0
-MARGIN = MARK_GAP + MARK + 4.0
-
-NAME_SIZE, ORGANISATION_SIZE, DELEGATION_SIZE, CATEGORY_SIZE, SMALL_SIZE = 32.0, 13.0, 11.0, 20.0, 9.0
 NAMED_SERIALS = 20
 
 BLACK, WHITE, GREY = (0, 0, 0), (255, 255, 255), (70, 70, 70)
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-
-
-class CardError(ConfigError, ValueError):
-    """A card that cannot be drawn as asked; the text says which and why, without the badge's text."""
 
 
 @dataclass(frozen=True)
@@ -63,63 +49,6 @@ class Card:
     serial: int
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Sizes in millimetres of the paper, of a card, between cards, and of the QR symbol without its quiet zone.
-
-    Raises CardError when the symbol is too small for the cameras at the gates or something does not fit.
-    """
-
-    page: tuple[float, float] = (210.0, 297.0)
-    card: tuple[float, float] = (86.0, 124.0)
-    gutter: float = 8.0
-    qr: float = 40.0
-
-    def __post_init__(self) -> None:
-        if self.qr < LEAST_QR:
-            raise CardError(f"the QR symbol is {self.qr:g} mm wide; gates need at least {LEAST_QR:g} mm")
-        if self.card[0] < self.qr_block or self.card[1] < self.qr_block + BAND + TEXTS:
-            raise CardError(f"a card of {self.card[0]:g} x {self.card[1]:g} mm has no room for its texts and QR")
-        if self.gutter < 2 * MARK_GAP:
-            raise CardError(f"cards need {2 * MARK_GAP:g} mm between them for the cut marks")
-        if min(self.columns, self.rows) < 1:
-            raise CardError(f"the card does not fit on paper of {self.page[0]:g} x {self.page[1]:g} mm")
-
-    @property
-    def qr_block(self) -> float:
-        """Width of the symbol with its quiet zone."""
-        return self.qr * (QR_MODULES + 2 * QUIET_MODULES) / QR_MODULES
-
-    @property
-    def columns(self) -> int:
-        """Cards beside each other on a page."""
-        return _fitting(self.page[0], self.card[0], self.gutter)
-
-    @property
-    def rows(self) -> int:
-        """Cards below each other on a page."""
-        return _fitting(self.page[1], self.card[1], self.gutter)
-
-    def corner(self, place: int) -> tuple[float, float]:
-        """The upper left corner of a place on the page, counted from 0 in reading order."""
-        row, column = divmod(place, self.columns)
-        return (
-            _offset(self.page[0], self.card[0], self.gutter, self.columns, column),
-            _offset(self.page[1], self.card[1], self.gutter, self.rows, row),
-        )
-
-
-def _fitting(paper: float, card: float, gutter: float) -> int:
-    return int((paper - 2 * MARGIN + gutter) // (card + gutter))
-
-
-def _offset(paper: float, card: float, gutter: float, count: int, index: int) -> float:
-    return (paper - count * card - (count - 1) * gutter) / 2 + index * (card + gutter)
-
-
-A4 = Layout()
-
-
 def draw_cards(
     cards: Iterable[Card], out: BinaryIO, event: str, layout: Layout = A4, *, fonts: Path = INSTALLED_FONTS
 ) -> None:
@@ -131,17 +60,28 @@ def draw_cards(
     """
     drawn = tuple(cards)
     if not drawn:
-        raise CardError("there is no badge to print")
+        raise CardError(phrase("there is no badge to print"))
     faces = Faces(fonts)
     sheet = Sheet(layout.page, faces)
     sheet.set_title(event)
     for index, card in enumerate(drawn):
-        place = index % (layout.columns * layout.rows)
+        place = index % layout.places
         if place == 0:
             sheet.add_page()
         _Painter(sheet, layout, *layout.corner(place)).paint(card, event)
     _warn_of_missing(drawn, event, faces)
     sheet.output(out)
+
+
+def draw_page(cards: Sequence[Card], event: str, layout: Layout = A4, *, fonts: Path = INSTALLED_FONTS) -> bytes:
+    """The first page of the same cards as an SVG picture. Raises CardError like ``draw_cards``."""
+    if not cards:
+        raise CardError(phrase("there is no badge to print"))
+    picture = Picture(layout.page, Faces(fonts))
+    picture.add_page()
+    for place, card in enumerate(cards[: layout.places]):
+        _Painter(picture, layout, *layout.corner(place)).paint(card, event)
+    return picture.svg()
 
 
 def _warn_of_missing(cards: Sequence[Card], event: str, faces: Faces) -> None:
@@ -172,7 +112,8 @@ class _Painter:
     y: float
 
     def paint(self, card: Card, event: str) -> None:
-        self._cut_marks()
+        if self.layout.cut:
+            self._cut_marks()
         self._band(card)
         self._symbol(card)
         self.sheet.set_text_color(*GREY)
@@ -191,49 +132,52 @@ class _Painter:
 
     def _band(self, card: Card) -> None:
         """The category across the foot of the card, a little beyond the cut on three sides."""
-        colour = _rgb(card)
+        colour, band, pad = _rgb(card), self.layout.type.band, self.layout.type.padding
         width, height = self.layout.card
-        top = self.y + height - BAND
+        top = self.y + height - band
         self.sheet.set_fill_color(*colour)
-        self.sheet.rect(self.x - BLEED, top, width + 2 * BLEED, BAND + BLEED, style="F")
+        self.sheet.rect(self.x - BLEED, top, width + 2 * BLEED, band + BLEED, style="F")
         self.sheet.set_text_color(*ink_on(colour))
-        block = self._fitted(card.category, Weight.BOLD, CATEGORY_SIZE, BAND - 4)
-        self._write(block, top + (BAND - block.height) / 2)
+        inner = width - 2 * pad
+        size = self.layout.type.category
+        block = self.sheet.fitted(card.category, Weight.BOLD, size, inner, band * 0.75)
+        self.sheet.write_block(block, self.x + pad, top + (band - block.height) / 2, inner)
 
     def _symbol(self, card: Card) -> None:
-        width, height = self.layout.card
-        module = self.layout.qr / QR_MODULES
-        left = self.x + (width - self.layout.qr) / 2
-        top = self.y + height - BAND - QUIET_MODULES * module - self.layout.qr
-        self.sheet.fill_strips(_dark_runs(_modules(card)), left, top, module)
+        left, top = self.layout.symbol
+        self.sheet.fill_strips(_dark_runs(_modules(card)), self.x + left, self.y + top, self.layout.qr / QR_MODULES)
 
     def _header(self, card: Card, event: str) -> None:
-        width = self.layout.card[0] - 2 * PADDING
-        left, top = self.x + PADDING, self.y + HEADER_TOP
-        block = self.sheet.fitted(event, Weight.REGULAR, SMALL_SIZE, width - SERIAL_WIDTH, HEADER)
-        self.sheet.write_block(block, left, top, width - SERIAL_WIDTH, Align.L)
-        block = self.sheet.fitted(f"No. {card.serial}", Weight.REGULAR, SMALL_SIZE, SERIAL_WIDTH - 2, HEADER)
+        kind, column = self.layout.type, self.layout.texts
+        width = self.layout.card[0] - 2 * kind.padding
+        left, top = self.x + kind.padding, self.y + kind.header_top
+        if self.layout.beside:
+            width, left = column.width, self.x + column.left
+        block = self.sheet.fitted(event, Weight.REGULAR, kind.small, width - kind.serial, kind.header)
+        self.sheet.write_block(block, left, top, width - kind.serial, Align.L)
+        block = self.sheet.fitted(f"No. {card.serial}", Weight.REGULAR, kind.small, kind.serial - 2, kind.header)
         self.sheet.write_block(block, left, top, width, Align.R)
 
     def _who(self, card: Card) -> None:
         """Name, organisation and delegation, together in the middle of what header and symbol leave."""
-        name = self._fitted(card.name, Weight.BOLD, NAME_SIZE, NAME)
-        organisation = self._fitted(card.organisation, Weight.REGULAR, ORGANISATION_SIZE, ORGANISATION)
-        delegation = self._fitted(card.delegation, Weight.REGULAR, DELEGATION_SIZE, DELEGATION)
-        height = name.height + organisation.height + delegation.height + GAP
-        free = self.layout.card[1] - BAND - self.layout.qr_block - HEADER_TOP - HEADER
-        top = self.y + HEADER_TOP + HEADER + (free - height) / 2
+        kind, column = self.layout.type, self.layout.texts
+        name = self._fitted(card.name, Weight.BOLD, kind.name, column.share(kind.name_share))
+        organisation = self._fitted(card.organisation, Weight.REGULAR, kind.organisation, column.share(0.23))
+        delegation = self._fitted(card.delegation, Weight.REGULAR, kind.delegation, column.share(0.115))
+        gap = kind.gap
+        height = name.height + organisation.height + delegation.height + gap
+        top = self.y + column.top + (column.height - height) / 2
         self.sheet.set_text_color(*BLACK)
         self._write(name, top)
-        self._write(organisation, top + name.height + GAP)
+        self._write(organisation, top + name.height + gap)
         self.sheet.set_text_color(*GREY)
-        self._write(delegation, top + name.height + GAP + organisation.height)
+        self._write(delegation, top + name.height + gap + organisation.height)
 
     def _fitted(self, text: str, weight: Weight, largest: float, height: float) -> Block:
-        return self.sheet.fitted(text, weight, largest, self.layout.card[0] - 2 * PADDING, height)
+        return self.sheet.fitted(text, weight, largest, self.layout.texts.width, height)
 
     def _write(self, block: Block, y: float) -> None:
-        self.sheet.write_block(block, self.x + PADDING, y, self.layout.card[0] - 2 * PADDING)
+        self.sheet.write_block(block, self.x + self.layout.texts.left, y, self.layout.texts.width)
 
 
 def _modules(card: Card) -> list[list[bool]]:
@@ -242,9 +186,12 @@ def _modules(card: Card) -> list[list[bool]]:
     The mask is fixed: a signed text looks random, so that every mask leaves it equally well mixed (zbar read both
     alike down to 2.6 pixels a module), and choosing among all eight takes six times as long.
     """
-    refusal = (
-        f"badge {card.serial}: its text of {len(card.text)} characters is no QR symbol of version"
-        f" {QR_VERSION}-M in alphanumeric mode (1 to 122 characters)"
+    refusal = phrase(
+        "badge {serial}: its text of {count} characters is no QR symbol of version {version}-M in alphanumeric mode"
+        " (1 to 122 characters)",
+        serial=card.serial,
+        count=len(card.text),
+        version=QR_VERSION,
     )
     if not card.text:
         raise CardError(refusal)
@@ -272,7 +219,13 @@ def _dark_runs(matrix: Sequence[Sequence[bool]]) -> Iterator[tuple[int, int, int
 
 def _rgb(card: Card) -> tuple[int, int, int]:
     if not COLOUR.fullmatch(card.colour):
-        raise CardError(f"badge {card.serial}: the category's colour {card.colour!r} is not #rrggbb")
+        raise CardError(
+            phrase(
+                "badge {serial}: the category's colour {colour!r} is not #rrggbb",
+                serial=card.serial,
+                colour=card.colour,
+            )
+        )
     red, green, blue = bytes.fromhex(card.colour[1:])
     return red, green, blue
 

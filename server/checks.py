@@ -7,6 +7,7 @@ from typing import Any
 
 from admission.venue import CATEGORIES, Direction, Exits
 from server.columns import EVERYONE, INVITED
+from server.phrase import phrase
 from server.sheet import Problem, Row
 
 Sheets = Mapping[str, list[Row]]
@@ -30,7 +31,8 @@ def check(sheets: Sheets, known: Known, broken: Collection[str]) -> list[Problem
     problems = [*_repeats(sheets), *_dangling(sheets, names, broken), *_who(sheets, names["categories"], broken)]
     problems += [*_times(sheets), *_tree(sheets, known), *_two_way(sheets, known), *_newly_trusted(sheets, known)]
     if len(names["categories"]) > CATEGORIES:
-        problems.append(Problem("categories.csv", 0, "", f"makes {len(names['categories'])}; at most {CATEGORIES} fit"))
+        what = phrase("makes {count}; at most {most} fit", count=len(names["categories"]), most=CATEGORIES)
+        problems.append(Problem("categories.csv", 0, "", what))
     return problems
 
 
@@ -54,7 +56,8 @@ def _repeats(sheets: Sheets) -> Iterator[Problem]:
                 continue
             value = tuple(row.values[name] for name in key)
             if value in first:
-                what = f"{' + '.join(value)} stands in line {first[value]} already; keep one of the two"
+                key_text, line = " + ".join(value), first[value]
+                what = phrase("{key} stands in line {line} already; keep one of the two", key=key_text, line=line)
                 yield Problem(f"{kind}.csv", row.line, key[-1], what)
             first.setdefault(value, row.line)
 
@@ -64,7 +67,11 @@ def _dangling(sheets: Sheets, names: Mapping[str, set[str]], broken: Collection[
         for row in sheets.get(kind, []) if target not in broken else []:
             value = row.values.get(column)
             if value is not None and value not in names[target]:
-                what = f"{value!r} is not in {target}.csv and not known from before; add it there or correct it here"
+                what = phrase(
+                    "{value!r} is not in {file} and not known from before; add it there or correct it here",
+                    value=value,
+                    file=f"{target}.csv",
+                )
                 yield Problem(f"{kind}.csv", row.line, column, what)
 
 
@@ -72,7 +79,12 @@ def _who(sheets: Sheets, categories: set[str], broken: Collection[str]) -> Itera
     for row in sheets.get("sessions", []) if "categories" not in broken else []:
         who = set(row.values.get("who", ()))
         for word in sorted(who - categories - {EVERYONE, INVITED}):
-            what = f"{word!r} is no category; write categories, or {EVERYONE!r}, or {INVITED!r}"
+            what = phrase(
+                "{word!r} is no category; write categories, or {everyone!r}, or {invited!r}",
+                word=word,
+                everyone=EVERYONE,
+                invited=INVITED,
+            )
             yield Problem("sessions.csv", row.line, "who", what)
 
 
@@ -82,12 +94,11 @@ def _times(sheets: Sheets) -> Iterator[Problem]:
         if starts is None or ends is None:
             continue
         if ends <= starts:
-            yield Problem("sessions.csv", row.line, "ends", "is not after the start; correct one of the two")
+            yield Problem("sessions.csv", row.line, "ends", phrase("is not after the start; correct one of the two"))
         closes = row.values.get("doors_close")
         if closes is not None and closes * 60 > (ends - starts).total_seconds():
-            yield Problem(
-                "sessions.csv", row.line, "doors_close", "is after the session's end; leave it empty for that"
-            )
+            what = phrase("is after the session's end; leave it empty for that")
+            yield Problem("sessions.csv", row.line, "doors_close", what)
 
 
 def _tree(sheets: Sheets, known: Known) -> Iterator[Problem]:
@@ -97,14 +108,15 @@ def _tree(sheets: Sheets, known: Known) -> Iterator[Problem]:
     for row in rows:
         limit, reserve = row.values.get("limit"), row.values.get("reserve")
         if reserve is not None and reserve > (limit or 0):
-            yield Problem("rooms.csv", row.line, "reserve", "is more than the room's limit; lower it")
+            yield Problem("rooms.csv", row.line, "reserve", phrase("is more than the room's limit; lower it"))
         seen = {row.values["room"]}
         at = row.values.get("inside")
         while at is not None and at not in seen:
             seen.add(at)
             at = parents.get(at)
         if at == row.values["room"]:
-            yield Problem("rooms.csv", row.line, "inside", "lies inside itself, over other rooms; break the circle")
+            what = phrase("lies inside itself, over other rooms; break the circle")
+            yield Problem("rooms.csv", row.line, "inside", what)
 
 
 def _two_way(sheets: Sheets, known: Known) -> Iterator[Problem]:
@@ -114,7 +126,7 @@ def _two_way(sheets: Sheets, known: Known) -> Iterator[Problem]:
     for row in sheets.get("gates", []):
         both = row.values.get("direction") == Direction.BOTH
         if both and exits.get(row.values.get("room", "")) == Exits.TRUSTED:
-            what = "leads both ways into a room whose exits are trusted; make the room's exits matched or none"
+            what = phrase("leads both ways into a room whose exits are trusted; make the room's exits matched or none")
             yield Problem("gates.csv", row.line, "direction", what)
 
 
@@ -125,5 +137,6 @@ def _newly_trusted(sheets: Sheets, known: Known) -> Iterator[Problem]:
     two_way = {gate["room"]: gate["id"] for gate in kept if gate["direction"] == Direction.BOTH}
     for row in sheets.get("rooms", []):
         if row.values.get("exits") == Exits.TRUSTED and row.values.get("room") in two_way:
-            what = f"cannot be trusted: gate {two_way[row.values['room']]!r} leads both ways; write matched or none"
+            gate = two_way[row.values["room"]]
+            what = phrase("cannot be trusted: gate {gate!r} leads both ways; write matched or none", gate=gate)
             yield Problem("rooms.csv", row.line, "exits", what)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select, update
 from admission.errors import ConfigError
 from admission.venue import CATEGORIES, Direction
 from server.asked import Facts, programme_of
-from server.phrase import phrase
+from server.phrase import marked, phrase
 from server.store import schema, versions
 from server.store.schema import room as _room
 
@@ -41,7 +41,7 @@ def wanted(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     known = dict(connection.execute(select(schema.category.c.slug, schema.category.c.code)).all())
     unknown = sorted(set(slugs) - set(known))
     if unknown:
-        said = "there is no category {names}; categories are: {known}"
+        said = marked("there is no category {names}; categories are: {known}")
         raise ConfigError(phrase(said, names=", ".join(unknown), known=", ".join(sorted(known))))
     return named(connection, asked) | {"only": sorted(set(slugs))}
 
@@ -61,7 +61,7 @@ def reopen(connection: Connection, facts: Facts, _now: datetime) -> str:
     _set(connection, facts["rooms"], mask)
     if mask is None:
         return phrase("{rooms} rooms are open to everybody again", rooms=len(facts["rooms"]))
-    said = "{rooms} rooms are open to {names} only"
+    said = marked("{rooms} rooms are open to {names} only")
     return phrase(said, rooms=len(facts["rooms"]), names=", ".join(facts["only"]))
 
 

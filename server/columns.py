@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from admission.venue import ZONES, Direction, Exits
+from server.phrase import phrase
 from server.sheet import Column
 
 FILES = ("categories", "rooms", "gates", "sessions", "people", "rights")
@@ -16,6 +17,7 @@ EVERYONE = "everyone"
 INVITED = "invited"
 YEARS = range(2000, 3000)
 LONGEST_TAG = 35  # RFC 5646, section 4.4.1
+ANY_ZONE = ZoneInfo("UTC")
 _STROKES = str.maketrans("đħłøŧı", "dhloti")  # letters that Unicode does not take apart
 
 
@@ -54,7 +56,7 @@ def columns(zone: ZoneInfo) -> Mapping[str, tuple[Column, ...]]:
             Column("doors_close", _optional(_count)),
             Column("capacity", _optional(_count)),
             Column("who", _words, required=True),
-            Column("zones", _zones),
+            Column("zones", zones),
         ),
         "people": (
             Column("person", slug, required=True),
@@ -62,8 +64,8 @@ def columns(zone: ZoneInfo) -> Mapping[str, tuple[Column, ...]]:
             Column("organisation", line_of(200)),
             Column("delegation", line_of(200)),
             Column("category", slug, required=True),
-            Column("zones", _zones),
-            Column("language", _language),
+            Column("zones", zones),
+            Column("language", language),
         ),
         "rights": (
             Column("session", slug, required=True),
@@ -82,7 +84,9 @@ def search_text(*parts: str) -> str:
 def slug(cell: str) -> str:
     """A reference: letters, digits, dot, hyphen, underscore; at most 64; case does not matter."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", cell):
-        raise ValueError(f"{cell!r} is no reference; use at most 64 letters, digits, dots, hyphens and underscores")
+        raise ValueError(
+            phrase("{cell!r} is no reference; use at most 64 letters, digits, dots, hyphens and underscores", cell=cell)
+        )
     return cell.lower()
 
 
@@ -92,9 +96,9 @@ def line_of(most: int) -> Callable[[str], str]:
     def parse(cell: str) -> str:
         text = unicodedata.normalize("NFC", cell)
         if len(text) > most:
-            raise ValueError(f"has {len(text)} characters; at most {most} fit")
+            raise ValueError(phrase("has {count} characters; at most {most} fit", count=len(text), most=most))
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise ValueError("holds a line break or control character; write it in one line")
+            raise ValueError(phrase("holds a line break or control character; write it in one line"))
         return text
 
     return parse
@@ -106,7 +110,7 @@ def _optional(parse: Callable[[str], object]) -> Callable[[str], object]:
 
 def _count(cell: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", cell):
-        raise ValueError(f"{cell!r} is not a whole number from 0 to 999999")
+        raise ValueError(phrase("{cell!r} is not a whole number from 0 to 999999", cell=cell))
     return int(cell)
 
 
@@ -115,14 +119,14 @@ def _one_of(kind: type[Exits] | type[Direction], default: str) -> Callable[[str]
         try:
             return kind(cell.lower() or default).value
         except ValueError as error:
-            raise ValueError(f"{cell!r} is none of: {', '.join(kind)}") from error
+            raise ValueError(phrase("{cell!r} is none of: {choices}", cell=cell, choices=", ".join(kind))) from error
 
     return parse
 
 
 def _colour(cell: str) -> str:
     if not re.fullmatch(r"#[0-9A-Fa-f]{6}", cell):
-        raise ValueError(f"{cell!r} is no colour; write # and six hexadecimal digits, like #1f6f8b")
+        raise ValueError(phrase("{cell!r} is no colour; write # and six hexadecimal digits, like #1f6f8b", cell=cell))
     return cell.lower()
 
 
@@ -131,11 +135,13 @@ def _moment(zone: ZoneInfo) -> Callable[[str], datetime]:
         try:
             instant = datetime.fromisoformat(cell)
         except ValueError as error:
-            raise ValueError(f"{cell!r} is no date and time; write it like 2026-11-23 09:30") from error
+            raise ValueError(
+                phrase("{cell!r} is no date and time; write it like 2026-11-23 09:30", cell=cell)
+            ) from error
         if len(cell) < len("2026-11-23 09:30"):
-            raise ValueError(f"{cell!r} has no time; write it like 2026-11-23 09:30")
+            raise ValueError(phrase("{cell!r} has no time; write it like 2026-11-23 09:30", cell=cell))
         if instant.year not in YEARS:
-            raise ValueError(f"{cell!r} is in the year {instant.year}; correct the year")
+            raise ValueError(phrase("{cell!r} is in the year {year}; correct the year", cell=cell, year=instant.year))
         return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
 
     return parse
@@ -144,26 +150,36 @@ def _moment(zone: ZoneInfo) -> Callable[[str], datetime]:
 def _words(cell: str) -> tuple[str, ...]:
     words = tuple(slug(word) for word in re.split(r"[\s,|]+", cell) if word)
     if not words:
-        raise ValueError(f"is empty; write categories, or {EVERYONE!r}, or {INVITED!r}")
+        raise ValueError(
+            phrase("is empty; write categories, or {everyone!r}, or {invited!r}", everyone=EVERYONE, invited=INVITED)
+        )
     return words
 
 
-def _zones(cell: str) -> int:
+def zones(cell: str) -> int:
+    """Zones by their numbers, as a mask. Raises ValueError."""
     mask = 0
     for word in re.split(r"[\s,|]+", cell):
         if word and (not re.fullmatch(r"[0-9]{1,2}", word) or not 1 <= int(word) <= ZONES):
-            raise ValueError(f"{word!r} is no zone; zones are numbers from 1 to {ZONES}, with spaces between")
+            raise ValueError(
+                phrase(
+                    "{word!r} is no zone; zones are numbers from 1 to {most}, with spaces between",
+                    word=word,
+                    most=ZONES,
+                )
+            )
         mask |= 1 << int(word) - 1 if word else 0
     return mask
 
 
-def _language(cell: str) -> str:
+def language(cell: str) -> str:
+    """A language tag (BCP 47), or nothing. Raises ValueError."""
     if cell and (len(cell) > LONGEST_TAG or not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", cell)):
-        raise ValueError(f"{cell!r} is no language tag; write one like en, fr or zh-Hant (BCP 47)")
+        raise ValueError(phrase("{cell!r} is no language tag; write one like en, fr or zh-Hant (BCP 47)", cell=cell))
     return cell
 
 
 def _yes_no(cell: str) -> bool:
     if cell.lower() not in ("yes", "no"):
-        raise ValueError(f"{cell!r} is neither yes nor no")
+        raise ValueError(phrase("{cell!r} is neither yes nor no", cell=cell))
     return cell.lower() == "yes"

@@ -69,7 +69,7 @@ def _count(connection: Connection, facts: Facts, now: datetime) -> str:
     if settled:
         return phrase("settled: {found}", found=found)
     if early:
-        said = "{found}; no seat came back, for these had not confirmed the hold: {early}. Hold and count again"
+        said = _("{found}; no seat came back, for these had not confirmed the hold: {early}. Hold and count again")
         return phrase(said, found=found, early=early)
     return phrase("{found}; seats that this would free wait for: {late}", found=found, late=_late(connection, room.id))
 
@@ -111,7 +111,7 @@ def _confirm_room(connection: Connection, facts: Facts, _now: datetime) -> str:
             phrase("the database was put back once more since this was asked for; look again, and ask anew")
         )
     if fresh := restore.with_new_stores(connection, facts["room"]):
-        said = (
+        said = _(
             "{kiosks}: the copy does not know this store, and one before it may have been lost since: close the room, "
             "count heads, and confirm it then"
         )

@@ -17,7 +17,7 @@ from admission.venue import Room
 from server import asked as read
 from server import by_hand
 from server.asked import Facts, programme_of
-from server.phrase import phrase
+from server.phrase import marked, phrase
 from server.store import schema
 from server.store.instants import from_ms, to_ms
 
@@ -78,7 +78,7 @@ def going(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     facts = coming(connection, asked)
     left = inside(connection, facts["room"], facts["delegation"])
     if facts["bodies"] > left:
-        said = "{left} companions of {delegation} are counted in there; not more can go out"
+        said = marked("{left} companions of {delegation} are counted in there; not more can go out")
         raise ConfigError(phrase(said, left=left, delegation=facts["delegation"]))
     return facts
 
@@ -109,7 +109,7 @@ def _count(connection: Connection, facts: Facts, bodies: int, now: datetime) -> 
     row = {"at": to_ms(now), "by": facts.get("by", ""), "room": room.id, "delegation": facts["delegation"]}
     connection.execute(insert(schema.companion), row | {"bodies": bodies})
     left = inside(connection, room.id, facts["delegation"])
-    said = "{delegation} has {left} companions in {room} now"
+    said = marked("{delegation} has {left} companions in {room} now")
     return phrase(said, delegation=facts["delegation"], left=left, room=room.name)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from admission.errors import ConfigError
 from admission.wire import Enrolment
 from server import event
+from server.phrase import phrase
 from server.store.instants import to_ms
 from server.store.schema import device, gate
 
@@ -31,17 +32,19 @@ def add_kiosk(connection: Connection, name: str, gate_id: str, server: str, seed
 def check_new(connection: Connection, name: str, gate_id: str) -> None:
     """Raises ConfigError for a name that is bad or taken, and for an unknown gate."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
-        raise ConfigError(f"kiosk name {name[:80]!r}: use lower-case letters, digits and hyphens, at most 64")
+        raise ConfigError(
+            phrase("kiosk name {name!r}: use lower-case letters, digits and hyphens, at most 64", name=name[:80])
+        )
     check_free(connection, name)
     if connection.execute(select(gate.c.id).where(gate.c.id == gate_id)).first() is None:
         known = ", ".join(connection.execute(select(gate.c.id).order_by(gate.c.id)).scalars()) or "none yet"
-        raise ConfigError(f"there is no gate {gate_id[:80]!r}; gates are: {known}")
+        raise ConfigError(phrase("there is no gate {gate!r}; gates are: {known}", gate=gate_id[:80], known=known))
 
 
 def check_free(connection: Connection, name: str) -> None:
     """Raises ConfigError if a kiosk has this name."""
     if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
-        raise ConfigError(f"a kiosk {name!r} exists already; choose another name")
+        raise ConfigError(phrase("a kiosk {name!r} exists already; choose another name", name=name))
 
 
 def enrol(connection: Connection, name: str, gate_id: str, public: bytes, now: datetime) -> None:

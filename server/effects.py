@@ -166,12 +166,12 @@ def told(act: Act, names: Names) -> str:
             return phrase("{said}; off and in hand, or gone: {gone}", said=said, gone=gone) if gone else said
         case "capacity":
             was, now = (facts["was"], facts["was_reserve"]), (facts["limit"], facts["reserve"])
-            words = "{room}: limit {limit} (was {was}), reserve {reserve} (was {had})"
+            words = _("{room}: limit {limit} (was {was}), reserve {reserve} (was {had})")
             return phrase(words, room=names.room(act.room), limit=now[0], was=was[0], reserve=now[1], had=was[1])
         case "forgive":
             return names.holder(facts["badge"])
         case "annul":
-            words = "{who} into {room}, entry {number}"
+            words = _("{who} into {room}, entry {number}")
             who = names.holder(facts["badge"])
             return phrase(words, who=who, room=names.room(act.room), number=facts["passage"])
         case "unbadged-in" | "unbadged-out":

@@ -31,6 +31,7 @@ MEASURED_AT = 100.0
 POINTS_PER_MM = 72 / 25.4
 LINE_HEIGHT = 1.22
 WORTH_BREAKING = 1.25
+MOST_LINES = 3
 
 
 class Weight(StrEnum):
@@ -101,7 +102,7 @@ def package_for(character: str) -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """One or two drawable lines that fit where they were fitted, all at one size in points."""
+    """Drawable lines that fit where they were fitted, all at one size in points."""
 
     lines: tuple[str, ...]
     weight: Weight
@@ -133,8 +134,7 @@ class Faces:
 
     def missing(self, text: str, weight: Weight) -> frozenset[str]:
         """The characters of the text that no face has."""
-        pieces = self._pieces(tidy(text), weight)
-        return frozenset(piece for piece in pieces if not self._covered(piece, weight))
+        return frozenset(piece for piece in self._pieces(tidy(text), weight) if not self._covered(piece, weight))
 
     def runs(self, text: str, weight: Weight) -> list[Run]:
         """The drawable text cut where face or script changes; spaces and marks stay with what is before them."""
@@ -208,15 +208,17 @@ def _breaks_between(left: str, right: str) -> bool:
     return left in HYPHENS or {_script(left), _script(right)} <= IDEOGRAPHIC
 
 
-def _halves(text: str) -> tuple[str, str] | None:
-    """The text in two lines, broken at the space nearest to the middle, else after a hyphen or an ideograph."""
+def _broken(text: str, count: int) -> tuple[str, ...] | None:
+    """The text in so many lines of about one length, broken at spaces, else after hyphens or ideographs; None if it
+    has not enough places for that."""
+    if count == 1:
+        return (text,)
     ends = range(1, len(text))
     breaks = [end for end in ends if text[end - 1] == " "]
     breaks = breaks or [end for end in ends if _breaks_between(text[end - 1], text[end])]
-    if not breaks:
-        return None
-    end = min(breaks, key=lambda place: abs(2 * place - len(text)))
-    return text[:end].rstrip(), text[end:]
+    end = min(breaks, key=lambda place: abs(count * place - len(text)), default=0)
+    rest = _broken(text[end:], count - 1) if end else None
+    return None if rest is None else (text[:end].rstrip(), *rest)
 
 
 class Sheet(FPDF):
@@ -233,17 +235,16 @@ class Sheet(FPDF):
         self.set_text_shaping(faces.main(Weight.REGULAR) is not None)
 
     def fitted(self, text: str, weight: Weight, largest: float, width: float, height: float) -> Block:
-        """The text on one line or two, as large as width and height (mm) and `largest` (points) let it be.
+        """The text on up to three lines, as large as width and height (mm) and `largest` (points) let it be.
 
-        Never cut: a long text gets small. Two lines are taken only where they are worth it in size.
+        Never cut: a long text gets small. More lines are taken only where they are worth it in size.
         """
         drawable = self._faces.drawable(text, weight)
-        one = self._block((drawable,) if drawable else (), weight, largest, width, height)
-        halves = _halves(drawable)
-        if halves is None:
-            return one
-        two = self._block(halves, weight, largest, width, height)
-        return two if two.size > one.size * WORTH_BREAKING else one
+        best = self._block((drawable,) if drawable else (), weight, largest, width, height)
+        for lines in (_broken(drawable, count) for count in range(2, MOST_LINES + 1)):
+            block = best if lines is None else self._block(lines, weight, largest, width, height)
+            best = block if block.size > best.size * WORTH_BREAKING else best
+        return best
 
     def write_block(self, block: Block, x: float, y: float, width: float, align: Align = Align.C) -> None:
         """Writes the block into a column; x and y (mm) are its upper left corner."""

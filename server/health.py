@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from admission import health as figures
 from admission.health import Health, StageHealth
+from server.phrase import marked as _
 from server.store.engine import execute, given, named
 from server.store.instants import from_ms, to_ms
 from server.store.schema import health
@@ -23,13 +24,13 @@ SHARP, SOFT = 0.38, 0.25
 DARK, BRIGHT = 45, 245
 """Grey levels: a dark picture is below the first, a bright one above the second."""
 ADVICE: Mapping[str, str] = {
-    "closer": "hold it closer",
-    "hold_still": "hold it still",
-    "blurred": "blurred",
-    "dark": "too dark",
-    "bright": "too bright",
-    "glare": "glare on it",
-    "cut_off": "cut off at the edge",
+    "closer": _("hold it closer"),
+    "hold_still": _("hold it still"),
+    "blurred": _("blurred"),
+    "dark": _("too dark"),
+    "bright": _("too bright"),
+    "glare": _("glare on it"),
+    "cut_off": _("cut off at the edge"),
 }
 
 _replace = update(health).where(health.c.device == given("device")).values(at=given("at"), body=given("body"))
@@ -70,7 +71,7 @@ class Figures:
         value = self.health.sharpness
         if value is None:
             return ""
-        return "sharp" if value >= SHARP else "soft" if value >= SOFT else "blurred"
+        return _("sharp") if value >= SHARP else _("soft") if value >= SOFT else _("blurred")
 
     @property
     def light(self) -> str:
@@ -78,7 +79,7 @@ class Figures:
         value = self.health.light
         if value is None:
             return ""
-        return "dark" if value < DARK else "bright" if value > BRIGHT else "good"
+        return _("dark") if value < DARK else _("bright") if value > BRIGHT else _("good")
 
     @property
     def stages(self) -> list[Stage]:

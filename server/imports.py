@@ -1,29 +1,30 @@
 """Imports people, rooms, sessions, gates and rights: all or nothing, every problem said at once, again as an update.
 
-Rows that a new file no longer has are kept: leaving somebody out of a list is not a way to delete them.
+What will change can be looked at before (``look``) and is then written exactly so, or not at all (``run`` with the
+preview's mark). Rows that a new file no longer has are kept: leaving somebody out of a list is no way to delete them.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from admission.errors import ConfigError
-from admission.venue import CATEGORIES, default_reserve
 from server import badges, columns, event
 from server.badges import Random
 from server.checks import broken, check
-from server.columns import EVERYONE, FILES, INVITED, search_text
+from server.columns import FILES
+from server.phrase import phrase
 from server.sheet import Problem, Row, read
 from server.store import schema, versions
-from server.store.instants import to_ms
+from server.wanted import KEYS, Difference, Values, differences
 
-DOORS_OPEN = 30
+Sheets = Mapping[str, list[Row]]
 
 
 class ImportRefused(ConfigError):
@@ -32,7 +33,11 @@ class ImportRefused(ConfigError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"nothing was imported; {len(problems)} to correct:\n{lines}")
+        super().__init__(phrase("nothing was imported; {count} to correct:\n{lines}", count=len(problems), lines=lines))
+
+
+class Moved(ConfigError):
+    """Nothing was imported: the database is no longer what it was when the import was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,22 @@ class Imported:
     reprint: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an import would do: how each file differs, whose badges would have to be printed again, and a mark that is
+    another one as soon as any of this is. ``problems``: what has to be corrected first; nothing else is known then."""
+
+    problems: tuple[Problem, ...]
+    files: Mapping[str, Difference]
+    reprint: tuple[str, ...]
+    mark: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to import."""
+        return not any(one.added or one.changed for one in self.files.values())
+
+
 def read_folder(folder: Path) -> dict[str, bytes]:
     """The files of the folder that an import knows, by kind. Raises ConfigError if there is none."""
     files = {kind: folder / f"{kind}.csv" for kind in FILES}
@@ -53,11 +74,57 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def run(connection: Connection, files: Mapping[str, bytes], random: Random) -> Imported:
-    """Imports the files ({"people": bytes, ...}) in this transaction.
+def kind_of(name: str, raw: bytes) -> str | None:
+    """Which of the tables a file is: by its name, else by the columns that its first line names; None if neither
+    says."""
+    stem = name.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".csv")
+    if stem in FILES:
+        return stem
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    header = raw[:4000].decode(encoding, "ignore").splitlines()[:1]
+    cells = {
+        cell.strip(' "').lower() for line in header for cell in line.replace(";", ",").replace("\t", ",").split(",")
+    }
+    for kind, known in columns.columns(columns.ANY_ZONE).items():
+        if {one.name for one in known if one.required} <= cells <= {one.name for one in known} | {""}:
+            return kind
+    return None
 
-    Raises ImportRefused with every problem of every file; then nothing was written.
+
+def look(connection: Connection, files: Mapping[str, bytes]) -> Preview:
+    """What ``run`` would do with these files now. Writes nothing."""
+    sheets, problems = _read(connection, files)
+    if problems:
+        return Preview(tuple(problems), {}, (), "")
+    found = differences(connection, sheets)
+    return Preview((), found, _stale_badges(connection, found), _mark(found))
+
+
+def run(connection: Connection, files: Mapping[str, bytes], random: Random, mark: str | None = None) -> Imported:
+    """Imports the files ({"people": bytes, ...}) in this transaction. ``mark``: that of the preview it has to equal.
+
+    Raises ImportRefused with every problem of every file, Moved if the preview would be another one now; then nothing
+    was written.
     """
+    sheets, problems = _read(connection, files)
+    if problems:
+        raise ImportRefused(problems)
+    found = differences(connection, sheets)
+    if mark is not None and mark != _mark(found):
+        raise Moved(phrase("something was changed since you looked at this; look again at what will change"))
+    stale = _stale_badges(connection, found)
+    for kind in FILES:
+        if kind in found:
+            _WRITERS.get(kind, _write)(connection, kind, found[kind])
+    _seal_renamed(connection, found, random)
+    versions.bump(connection, versions.PROGRAMME)
+    versions.bump(connection, versions.BADGES)  # the lists of sessions travel with the badges
+    counts = {kind: (len(one.added), len(one.changed)) for kind, one in found.items()}
+    return Imported({k: n for k, (n, _) in counts.items()}, {k: n for k, (_, n) in counts.items()}, stale)
+
+
+def _read(connection: Connection, files: Mapping[str, bytes]) -> tuple[Sheets, list[Problem]]:
+    """The rows of the files, and every problem in the order of files and lines."""
     kinds = columns.columns(event.read(connection).zone)
     sheets: dict[str, list[Row]] = {}
     problems: list[Problem] = []
@@ -67,158 +134,77 @@ def run(connection: Connection, files: Mapping[str, bytes], random: Random) -> I
             problems += found
     known = {kind: _known(connection, kind) for kind in FILES}
     problems += check(sheets, known, broken(problems))
-    if problems:
-        order = [f"{kind}.csv" for kind in FILES]
-        raise ImportRefused(sorted(problems, key=lambda p: (order.index(p.file), p.line)))
-    return _write(connection, sheets, random)
-
-
-def _write(connection: Connection, sheets: Mapping[str, list[Row]], random: Random) -> Imported:
-    before = {row.ref: row for row in connection.execute(select(schema.person))}
-    added, changed = {}, {}
-    for kind in FILES:
-        if kind in sheets:
-            added[kind], changed[kind] = _WRITERS[kind](connection, [row.values for row in sheets[kind]])
-    after = {row.ref: row for row in connection.execute(select(schema.person))}
-    corrected = [row for ref, row in after.items() if ref in before and row != before[ref]]
-    renamed = [row.id for row in corrected if (row.name, row.language) != _spoken(before[row.ref])]
-    badges.seal_again(connection, renamed, random)
-    rights = [row for row in corrected if (row.category, row.zones) != _rights(before[row.ref])]
-    live = set(connection.execute(select(schema.badge.c.person).where(schema.badge.c.revoked.is_(None))).scalars())
-    versions.bump(connection, versions.PROGRAMME)
-    versions.bump(connection, versions.BADGES)  # the lists of sessions travel with the badges
-    return Imported(added, changed, tuple(row.ref for row in rights if row.id in live))
-
-
-def _spoken(row: Any) -> tuple[str, str]:
-    return row.name, row.language
-
-
-def _rights(row: Any) -> tuple[int, int]:
-    return row.category, row.zones
+    order = [f"{kind}.csv" for kind in FILES]
+    return sheets, sorted(problems, key=lambda p: (order.index(p.file), p.line))
 
 
 def _known(connection: Connection, kind: str) -> dict[str, Mapping[str, Any]]:
-    table, key = _KEYS[kind]
     if kind == "rights":
         return {}
+    table = KEYS[kind][0]
+    key = {"categories": "slug", "people": "ref"}.get(kind, "id")
     return {row[key]: dict(row) for row in connection.execute(select(table)).mappings()}
 
 
-def _upsert(
-    connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[dict[str, Any]]
-) -> tuple[int, int]:
-    """(new, changed): inserts what is new, updates what differs."""
-    fields = [*keys, *(name for name in rows[0] if name not in keys)] if rows else [*keys]
-    held = {
-        tuple(row[key] for key in keys): dict(row)
-        for row in connection.execute(select(*(table.c[name] for name in fields))).mappings()
-    }
-    fresh = [row for row in rows if tuple(row[key] for key in keys) not in held]
-    stale = [row for row in rows if held.get(tuple(row[key] for key in keys), row) != row]
-    if fresh:
-        connection.execute(insert(table), fresh)
-    if stale:
-        where = [table.c[key] == bindparam(f"key_{key}") for key in keys]
-        change = update(table).where(*where).values({n: bindparam(f"new_{n}") for n in rows[0] if n not in keys})
-        connection.execute(
-            change, [{(f"key_{n}" if n in keys else f"new_{n}"): v for n, v in r.items()} for r in stale]
-        )
-    return len(fresh), len(stale)
+def _mark(found: Mapping[str, Difference]) -> str:
+    parts = [(kind, list(one.added.items()), list(one.changed.items())) for kind, one in sorted(found.items())]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _categories(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    codes = {row.slug: row.code for row in connection.execute(select(schema.category))}
-    spare = iter(sorted(set(range(CATEGORIES)) - set(codes.values())))
-    out = []
-    for row in rows:
-        code = codes[row["category"]] if row["category"] in codes else next(spare)
-        out.append({"code": code, "slug": row["category"], "name": row["name"], "colour": row["colour"]})
-    return _upsert(connection, schema.category, ["code"], out)
+def _stale_badges(connection: Connection, found: Mapping[str, Difference]) -> tuple[str, ...]:
+    """The people who have a live badge and of whom category or zones, which are signed into it, change."""
+    changed = found["people"].changed if "people" in found else {}
+    signed = [key[0] for key, (was, now) in changed.items() if any(was[n] != now[n] for n in ("category", "zones"))]
+    if not signed:
+        return ()
+    live = select(schema.person.c.ref).join(schema.badge, schema.badge.c.person == schema.person.c.id)
+    holders = set(connection.execute(live.where(schema.badge.c.revoked.is_(None))).scalars())
+    return tuple(ref for ref in signed if ref in holders)
 
 
-def _rooms(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    out = []
-    for position, row in enumerate(rows):
-        reserve = default_reserve(row["limit"]) if row["reserve"] is None else row["reserve"]
-        values = {"name": row["name"], "inside": row["inside"], "limit": row["limit"]}
-        out.append({"id": row["room"], **values, "reserve": reserve, "exits": row["exits"], "position": position})
-    counts = _upsert(connection, schema.room, ["id"], out)
+def _seal_renamed(connection: Connection, found: Mapping[str, Difference], random: Random) -> None:
+    changed = found["people"].changed if "people" in found else {}
+    spoken = [key[0] for key, (was, now) in changed.items() if any(was[n] != now[n] for n in ("name", "language"))]
+    if spoken:
+        ids = dict(connection.execute(select(schema.person.c.ref, schema.person.c.id)).all())
+        for start in range(0, len(spoken), badges.FEW):
+            badges.seal_again(connection, [ids[ref] for ref in spoken[start : start + badges.FEW]], random)
+
+
+def _write(connection: Connection, kind: str, found: Difference) -> None:
+    """Inserts what is new, updates what differs; a row that can be edited gets a new edition."""
+    table, keys = KEYS[kind]
+    if found.added:
+        connection.execute(insert(table), [dict(row) for row in found.added.values()])
+    if found.changed:
+        rows = [now for _, now in found.changed.values()]
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}
+        edition = {"edition": table.c.edition + 1} if "edition" in table.c else {}
+        change = update(table).where(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
+        bound = [{(f"key_{n}" if n in keys else f"new_{n}"): v for n, v in row.items()} for row in rows]
+        connection.execute(change.values(**values, **edition), bound)
+
+
+def _write_rooms(connection: Connection, kind: str, found: Difference) -> None:
+    _write(connection, kind, found)
     books = set(connection.execute(select(schema.book.c.room)).scalars())
-    fresh = [{"room": row["id"], "recount": 0, "closed": 0} for row in out if row["id"] not in books]
+    fresh = [{"room": key[0], "recount": 0, "closed": 0} for key in found.added if key[0] not in books]
     if fresh:
         connection.execute(insert(schema.book), fresh)
-    return counts
 
 
-def _gates(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    out = [
-        {"id": r["gate"], "name": r["name"], "room": r["room"], "outside": r["from"], "direction": r["direction"]}
-        for r in rows
-    ]
-    return _upsert(connection, schema.gate, ["id"], out)
+def _write_rights(connection: Connection, kind: str, found: Difference) -> None:
+    ids = dict(connection.execute(select(schema.person.c.ref, schema.person.c.id)).all())
+
+    def numbered(row: Values) -> Values:
+        return {**row, "person": ids[row["person"]]}
+
+    added = {key: numbered(row) for key, row in found.added.items()}
+    changed = {key: (was, numbered(now)) for key, (was, now) in found.changed.items()}
+    _write(connection, kind, Difference(added, changed, found.unchanged, found.kept))
 
 
-def _sessions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    codes = {row.slug: row.code for row in connection.execute(select(schema.category))}
-    out = []
-    for row in rows:
-        doors = timedelta(minutes=DOORS_OPEN if row["doors_open"] is None else row["doors_open"])
-        closes = row["ends"] if row["doors_close"] is None else row["starts"] + timedelta(minutes=row["doors_close"])
-        everyone = EVERYONE in row["who"]
-        mask = (1 << CATEGORIES) - 1 if everyone else sum(1 << codes[w] for w in set(row["who"]) - {INVITED})
-        out.append(
-            {
-                "id": row["session"],
-                "title": row["title"],
-                "theme": row["theme"],
-                "room": row["room"],
-                "starts": to_ms(row["starts"]),
-                "ends": to_ms(row["ends"]),
-                "doors_open": to_ms(row["starts"] - doors),
-                "doors_close": to_ms(closes),
-                "capacity": row["capacity"],
-                "categories": mask,
-                "zones": row["zones"],
-                "invited": mask == 0,
-            }
-        )
-    return _upsert(connection, schema.session, ["id"], out)
-
-
-def _people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    codes = {row.slug: row.code for row in connection.execute(select(schema.category))}
-    out = []
-    for row in rows:
-        values = {"name": row["name"], "organisation": row["organisation"], "delegation": row["delegation"]}
-        rights = {"category": codes[row["category"]], "zones": row["zones"], "language": row["language"]}
-        search = {
-            "search": search_text(row["name"], row["person"]),
-            "search_of": search_text(row["organisation"], row["delegation"]),
-        }
-        out.append({"ref": row["person"], **values, **rights, **search})
-    return _upsert(connection, schema.person, ["ref"], out)
-
-
-def _listings(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    ids = {row.ref: row.id for row in connection.execute(select(schema.person.c.ref, schema.person.c.id))}
-    out = [{"session": row["session"], "person": ids[row["person"]], "may": row["may"]} for row in rows]
-    return _upsert(connection, schema.listing, ["session", "person"], out)
-
-
-_KEYS: Mapping[str, tuple[Table, str]] = {
-    "categories": (schema.category, "slug"),
-    "rooms": (schema.room, "id"),
-    "gates": (schema.gate, "id"),
-    "sessions": (schema.session, "id"),
-    "people": (schema.person, "ref"),
-    "rights": (schema.listing, "session"),
-}
-_WRITERS: Mapping[str, Callable[[Connection, Sequence[Mapping[str, Any]]], tuple[int, int]]] = {
-    "categories": _categories,
-    "rooms": _rooms,
-    "gates": _gates,
-    "sessions": _sessions,
-    "people": _people,
-    "rights": _listings,
+_WRITERS: Mapping[str, Callable[[Connection, str, Difference], None]] = {
+    "rooms": _write_rooms,
+    "rights": _write_rights,
 }

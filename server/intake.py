@@ -147,7 +147,7 @@ class Intake:
             return FORCED
         if passage.badge == 0:
             return COUNTED
-        if holder.person is None:
+        if holder.person is None and holder.revoked is None:
             return UNKNOWN_BADGE
         if passage.kind is Kind.ENTRY and holder.revoked is not None and holder.revoked <= step.at:
             return REVOKED_MEANWHILE

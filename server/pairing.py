@@ -19,6 +19,7 @@ from admission import pairing as words
 from admission.errors import ConfigError, ThresholdError
 from admission.pairing import Code, Enrol, Enrolled
 from server import devices, event
+from server.phrase import phrase
 from server.store.instants import from_ms, to_ms
 from server.store.schema import device, gate, incarnation, pairing
 
@@ -139,7 +140,7 @@ def confirm(connection: Connection, number: int, now: datetime) -> None:
     waits = (pairing.c.id == number, pairing.c.state == State.ASKED, pairing.c.expires > to_ms(now))
     done = connection.execute(update(pairing).where(*waits).values(state=State.CONFIRMED.value))
     if done.rowcount != 1:
-        raise ConfigError("this pairing does not wait for a confirmation any more; look at its page")
+        raise ConfigError(phrase("this pairing does not wait for a confirmation any more; look at its page"))
     row = connection.execute(select(pairing).where(pairing.c.id == number)).one()
     devices.check_free(connection, row.device)
     devices.enrol(connection, row.device, row.gate, bytes(row.public), now)
@@ -150,7 +151,7 @@ def refuse(connection: Connection, number: int) -> None:
     waits = (pairing.c.id == number, pairing.c.state.in_(UNDECIDED))
     done = connection.execute(update(pairing).where(*waits).values(state=State.REFUSED.value))
     if done.rowcount != 1:
-        raise ConfigError("this pairing was decided already; look at its page")
+        raise ConfigError(phrase("this pairing was decided already; look at its page"))
 
 
 def kiosks(connection: Connection) -> list[Known]:
@@ -176,9 +177,11 @@ def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
     is_open = (pairing.c.state.in_(UNDECIDED), pairing.c.expires > to_ms(now))
     names = set(connection.execute(select(pairing.c.device).where(*is_open)).scalars())
     if wanted.name in names:
-        raise ConfigError(f"a pairing of a kiosk {wanted.name!r} is going on already; finish or cancel it first")
+        raise ConfigError(
+            phrase("a pairing of a kiosk {name!r} is going on already; finish or cancel it first", name=wanted.name)
+        )
     if len(names) >= MAX_OPEN:
-        raise ConfigError(f"{MAX_OPEN} pairings are open; finish or cancel one first")
+        raise ConfigError(phrase("{most} pairings are open; finish or cancel one first", most=MAX_OPEN))
 
 
 def _check_address(server: str) -> None:
@@ -189,7 +192,9 @@ def _check_address(server: str) -> None:
         good = False
     extra = good and (parts.query or parts.fragment or "@" in parts.netloc)
     if not good or extra or len(server) > words.MAX_URL or re.search(r"[^\x21-\x7e]", server):
-        raise ConfigError(f"address {server[:80]!r}: write http://host:port or https://host, as kiosks reach it")
+        raise ConfigError(
+            phrase("address {given!r}: write http://host:port or https://host, as kiosks reach it", given=server[:80])
+        )
 
 
 def _by_token(connection: Connection, token: bytes, now: datetime) -> Pairing | None:

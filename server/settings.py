@@ -5,7 +5,7 @@ A setting that was never made has its struct's defaults. Two who edit the same s
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
@@ -39,7 +39,13 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("days are from 0 to 3650")
 
 
-NAMES: dict[type[msgspec.Struct], str] = {Thresholds: "thresholds", Retention: "retention"}
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The roles that may do nothing without a second factor."""
+
+    required: tuple[Literal["admin", "supervisor", "organiser"], ...] = ()
+
+
+NAMES: dict[type[msgspec.Struct], str] = {Thresholds: "thresholds", Retention: "retention", SignIn: "sign-in"}
 S = TypeVar("S", bound=msgspec.Struct)
 
 

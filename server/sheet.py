@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server.phrase import Phrase, phrase
+
 Parser = Callable[[str], Any]
 """From a trimmed cell to a value; raises ValueError whose text says what is wrong and what to do."""
 
 MAX_BYTES = 50_000_000
+MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +69,44 @@ def read(name: str, raw: bytes, columns: Sequence[Column]) -> tuple[list[Row], l
             return [], problems
         start = lines.line_num + 1
         for cells in lines:
+            if len(rows) >= MAX_ROWS:
+                what = phrase("has more than {most} rows; is it the right file?", most=MAX_ROWS)
+                return rows, [*problems, Problem(name, start, "", what)]
             if any(cell.strip() for cell in cells):
                 row, bad = _row(name, start, dict(zip(header, cells, strict=False)), columns)
                 problems += bad + _surplus(name, start, header, cells)
                 rows.append(row)
             start = lines.line_num + 1
     except csv.Error as error:
-        what = f"cannot be read on from here ({error}); look for a quotation mark that is not closed"
+        what = phrase(
+            "cannot be read on from here ({error}); look for a quotation mark that is not closed", error=str(error)
+        )
         problems.append(Problem(name, lines.line_num, "", what))
     return rows, problems
 
 
-def _decode(raw: bytes) -> tuple[str, str]:
+def _decode(raw: bytes) -> tuple[str, Phrase | None]:
     if len(raw) > MAX_BYTES:
-        return "", f"is larger than {MAX_BYTES // 1_000_000} MB; is it the right file?"
+        return "", phrase("is larger than {most} MB; is it the right file?", most=MAX_BYTES // 1_000_000)
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        return "", f'is not UTF-8 (line {line}); save it again as "CSV UTF-8"'
+        return "", _not_utf_8(raw, raw[: error.start].count(b"\n") + 1)
     if "\0" in text:
-        return "", 'is not a text file; save the table as "CSV UTF-8"'
-    return text, ""
+        return "", phrase('is not a text file; save the table as "CSV UTF-8"')
+    return text, None
+
+
+def _not_utf_8(raw: bytes, line: int) -> Phrase:
+    """What the bytes are likely to be instead: a spreadsheet's "CSV" without UTF-8 has no NUL and no other mark."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw:
+        return phrase('is not UTF-8 (line {line}); save it again as "CSV UTF-8"', line=line)
+    return phrase(
+        'is not UTF-8 (line {line}): it looks like Windows-1252, the plain "CSV" of a spreadsheet;'
+        ' save it again as "CSV UTF-8"',
+        line=line,
+    )
 
 
 def _delimiter(text: str) -> str:
@@ -100,20 +118,25 @@ def _header_problems(name: str, header: Sequence[str], columns: Sequence[Column]
     known = [column.name for column in columns]
     listing = ", ".join(known)
     if not any(header):
-        return [Problem(name, 1, "", f"is empty; the first line names the columns: {listing}")]
+        return [Problem(name, 1, "", phrase("is empty; the first line names the columns: {columns}", columns=listing))]
     missing = [column.name for column in columns if column.required and column.name not in header]
-    problems = [Problem(name, 1, one, f"is missing; the columns are: {listing}") for one in missing]
+    what = phrase("is missing; the columns are: {columns}", columns=listing)
+    problems = [Problem(name, 1, one, what) for one in missing]
     unknown = [one for one in header if one and one not in known]
-    problems += [Problem(name, 1, one, f"is not a column of this file; they are: {listing}") for one in unknown]
+    what = phrase("is not a column of this file; they are: {columns}", columns=listing)
+    problems += [Problem(name, 1, one, what) for one in unknown]
     twice = {one for one in header if one and header.count(one) > 1}
-    return problems + [Problem(name, 1, one, "stands twice; keep one") for one in sorted(twice)]
+    return problems + [Problem(name, 1, one, phrase("stands twice; keep one")) for one in sorted(twice)]
 
 
 def _surplus(name: str, line: int, header: Sequence[str], cells: Sequence[str]) -> list[Problem]:
     extra = [cell for cell in cells[len(header) :] if cell.strip()]
     if not extra:
         return []
-    return [Problem(name, line, "", f"has {len(cells)} cells for {len(header)} columns; quote cells that hold commas")]
+    what = phrase(
+        "has {cells} cells for {columns} columns; quote cells that hold commas", cells=len(cells), columns=len(header)
+    )
+    return [Problem(name, line, "", what)]
 
 
 def _row(name: str, line: int, cells: Mapping[str, str], columns: Sequence[Column]) -> tuple[Row, list[Problem]]:
@@ -122,10 +145,10 @@ def _row(name: str, line: int, cells: Mapping[str, str], columns: Sequence[Colum
     for column in columns:
         cell = (cells.get(column.name) or "").strip()
         if not cell and column.required:
-            problems.append(Problem(name, line, column.name, "is empty; fill it in"))
+            problems.append(Problem(name, line, column.name, phrase("is empty; fill it in")))
             continue
         try:
             values[column.name] = column.parse(cell)
         except ValueError as error:
-            problems.append(Problem(name, line, column.name, str(error)))
+            problems.append(Problem(name, line, column.name, error.args[0] if error.args else str(error)))
     return Row(line, values), problems

@@ -1,4 +1,4 @@
-"""A QR symbol of an alphanumeric text: as the path of an SVG drawing, and as lines for a terminal."""
+"""A QR symbol of a text, alphanumeric if nothing else is said: as an SVG's path, and as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import groupby
 
 from qrcode import QRCode
 from qrcode.constants import ERROR_CORRECT_M
-from qrcode.util import MODE_ALPHA_NUM, QRData
+from qrcode.util import MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData
 
 QUIET = 4
 _BLACK_ON_WHITE, _PLAIN = "\x1b[38;5;16;48;5;231m", "\x1b[0m"
@@ -23,7 +23,15 @@ class Symbol:
 
 def draw(text: str) -> Symbol:
     """The drawing of the text's symbol. Raises ValueError for a text that is not alphanumeric."""
-    modules = _modules(text)
+    return _drawn(_modules(text))
+
+
+def draw_address(text: str) -> Symbol:
+    """The same of an address, whose signs are of any kind."""
+    return _drawn(_modules(text, MODE_8BIT_BYTE))
+
+
+def _drawn(modules: list[list[bool]]) -> Symbol:
     runs = []
     for y, row in enumerate(modules):
         x = 0
@@ -55,8 +63,8 @@ def lines(text: str) -> list[str]:
     return [f"{_BLACK_ON_WHITE}{line}{_PLAIN}" for line in drawn]
 
 
-def _modules(text: str) -> list[list[bool]]:
+def _modules(text: str, mode: int = MODE_ALPHA_NUM) -> list[list[bool]]:
     code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET)
-    code.add_data(QRData(text, mode=MODE_ALPHA_NUM), optimize=0)
+    code.add_data(QRData(text, mode=mode), optimize=0)
     code.make()
     return [[bool(module) for module in row] for row in code.get_matrix()]

@@ -251,7 +251,9 @@ def fill(store: Either, rows: int) -> int:
 
 @click.command()
 @click.option("--port", type=int, default=8090, show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), help="a folder to keep the database in, or one that has it already")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="a folder to keep the database in, or one that has it already"
+)
 @click.option("--passages", type=int, default=0, help="fill the log up to so many rows")
 @click.option("--still", is_flag=True, help="let nothing more happen")
 def main(port: int, data: Path | None, passages: int, *, still: bool) -> None:

@@ -23,7 +23,8 @@ from server.store.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose badge it is; ``person`` None for a badge that the server does not know. ``id`` is the holder in stays."""
+    """Whose badge it is; ``person`` None for a badge that the server does not know (``revoked`` None) or that was cut
+    from its person (it is revoked). ``id`` is the holder in stays."""
 
     id: int
     person: int | None
@@ -103,10 +104,10 @@ def lock_holder(connection: Connection, number: int) -> None:
 def holder_of(connection: Connection, number: int) -> Holder:
     """Whose badge this is, with the holder's loose stays, oldest first."""
     rows = execute(connection, _holder, {"p_badge": number}).fetchall()
-    if not rows:
-        stranger = -(number >> 32)
+    if not rows or rows[0][0] is None:  # never issued here; or its person was erased, or cut by retention
+        stranger, revoked = -(number >> 32), rows[0][1] if rows else None
         theirs = execute(connection, _strangers_stays, {"p_holder": stranger}).fetchall()
-        return Holder(stranger, None, None, tuple(_loose(row) for row in theirs))
+        return Holder(stranger, None, revoked, tuple(_loose(row) for row in theirs))
     loose = [_loose(row[2:]) for row in rows if row[2] is not None]
     return Holder(rows[0][0], rows[0][0], rows[0][1], tuple(loose))
 

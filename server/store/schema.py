@@ -305,12 +305,22 @@ passage = Table(
     Index("ix_passage_gate", "gate", "id"),
     Index("ix_passage_room_at", "room", "at"),
     Index("ix_passage_at", "at"),
-    Index(  # what is rare, for the log: an ordinary passage at a door does not pay for it
+    # What is rare, for the log: an ordinary passage at a door pays for neither of these.
+    Index(
         "ix_passage_unusual",
         "verdict",
         "id",
         sqlite_where=text("verdict <> 'accepted'"),
         postgresql_where=text("verdict <> 'accepted'"),
+    ),
+    Index(
+        "ix_passage_why",
+        "why",
+        "session",
+        "kind",
+        "count",
+        sqlite_where=text("why <> ''"),
+        postgresql_where=text("why <> ''"),
     ),
     sqlite_autoincrement=True,
 )

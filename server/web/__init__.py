@@ -46,7 +46,7 @@ from server.web.stream import Boards
 
 POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 CAMERAS = frozenset({"courier", "roll_call"})
-PERMISSIONS = "camera=({}), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()"
+PERMISSIONS = "camera=({}), microphone=(), geolocation=(), payment=(), usb=()"
 PAGES = (
     security,
     incidents,
@@ -87,6 +87,7 @@ def create_parts(store: Store, clock: Callable[[], datetime]) -> Parts:
     current = Current(store, clock)
     current.get()
     hub = Hub()
+    hub.on_news = current.expire
     if isinstance(store, PostgresStore):
         hub.carrier = PostgresCarrier(store.plain_url, hub)
     return Parts(store, current, hub, Boards(store, current, hub, clock), clock)
@@ -146,7 +147,8 @@ def _guard(response: Response) -> Response:
         headers["Content-Security-Policy"] = policy if "object-src" in policy else f"{policy}; object-src 'none'"
         headers["Referrer-Policy"] = "same-origin"
         headers["X-Frame-Options"] = "DENY"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        if request.is_secure:  # browsers heed it on no other page, and complain
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = PERMISSIONS.format("self" if request.blueprint in CAMERAS else "")
         headers.setdefault("Cache-Control", "no-store")
     headers["X-Content-Type-Options"] = "nosniff"

@@ -1,4 +1,4 @@
-"""Admins' pages: the kiosks, and the pairing of a new one.
+"""Admins' pages: the pairing of a new kiosk. Those of the kiosks are in :mod:`server.web.fleet`.
 
 The token of a pairing is kept in the session of the browser that began it, as the store has only its hash: only there
 are code and digits shown, and only from there can it be confirmed.
@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy import Connection
 
 from admission import pairing as words
 from admission.errors import ConfigError
-from server import health, pairing, symbol
+from server import pairing, symbol, trail
 from server.pairing import Pairing, State, Wanted
+from server.phrase import phrase
+from server.store.instants import to_ms
+from server.web import auth, fleet
 from server.web.auth import ADMINS, only
 
 if TYPE_CHECKING:
@@ -31,22 +35,24 @@ MOST_TOKENS = 5
 def blueprint(parts: Parts) -> Blueprint:
     """The list of kiosks, and the pages of a pairing."""
     pages = Blueprint("admin", __name__)
-
-    @pages.get("/kiosks")
-    @only(ADMINS)
-    def kiosks() -> ResponseReturnValue:
-        return _list(parts, None)
+    fleet.register(pages, parts)
 
     @pages.post("/kiosks")
     @only(ADMINS)
     def begin() -> ResponseReturnValue:
         name, gate, server = (request.form.get(field, "").strip() for field in ("name", "gate", "server"))
         wanted, token = Wanted(name, gate, server.rstrip("/"), current_user.name), secrets.token_bytes(16)
-        now = parts.clock()
+        now, who = parts.clock(), auth.who()
+
+        def work(connection: Connection) -> Pairing:
+            one = pairing.begin(connection, wanted, token, now)
+            trail.note(connection, who, to_ms(now), "began", "pairing", one.device, {"gate": one.gate})
+            return one
+
         try:
-            begun = parts.store.write(lambda connection: pairing.begin(connection, wanted, token, now))
+            begun = parts.store.write(work)
         except ConfigError as error:
-            return _list(parts, str(error)), 400
+            return fleet.listing(parts, error), 400
         held = dict(session.get(TOKENS, {})) | {str(begun.id): token.hex()}
         session[TOKENS] = dict(list(held.items())[-MOST_TOKENS:])
         return redirect(url_for("admin.pair", number=begun.id), 303)
@@ -70,7 +76,7 @@ def blueprint(parts: Parts) -> Blueprint:
         try:
             _decide(parts, one)
         except ConfigError as error:
-            return _page(parts, number, str(error)), 409
+            return _page(parts, number, error), 409
         return redirect(url_for("admin.pair", number=number), 303)
 
     return pages
@@ -78,37 +84,22 @@ def blueprint(parts: Parts) -> Blueprint:
 
 def _decide(parts: Parts, one: Pairing) -> None:
     """Yes, for the digits that the page showed, or no. Raises ConfigError."""
-    now = parts.clock()
+    now, who = parts.clock(), auth.who()
     if request.form.get("same") != "yes":
         parts.store.write(lambda connection: pairing.refuse(connection, one.id))
         return
     shown = _digits(parts, one)
     if not shown or not hmac.compare_digest(request.form.get("digits", "").encode(), shown.encode()):
-        raise ConfigError("these are not the digits of this pairing; compare them again")
-    parts.store.write(lambda connection: pairing.confirm(connection, one.id, now))
+        raise ConfigError(phrase("these are not the digits of this pairing; compare them again"))
+
+    def work(connection: Connection) -> None:
+        pairing.confirm(connection, one.id, now)
+        trail.note(connection, who, to_ms(now), "paired", "kiosk", one.device, {"gate": one.gate})
+
+    parts.store.write(work)
 
 
-def _list(parts: Parts, problem: str | None) -> str:
-    now = parts.clock()
-    with parts.store.read() as connection:
-        known, gates = pairing.kiosks(connection), pairing.gates(connection)
-        figures = health.read(connection, now)
-    form = {"name": "", "gate": "", "server": request.url_root.rstrip("/")} | request.form.to_dict()
-    zone = parts.current.get().event.zone
-    return render_template(
-        "kiosks.html",
-        active="kiosks",
-        kiosks=known,
-        figures=figures,
-        gates=gates,
-        form=form,
-        problem=problem,
-        zone=zone,
-        now=now,
-    )
-
-
-def _page(parts: Parts, number: int, problem: str | None) -> str:
+def _page(parts: Parts, number: int, problem: ConfigError | None) -> str:
     one = _find(parts, number)
     code = _code(parts, one) if one.state is State.OPEN else None
     return render_template(

@@ -10,27 +10,35 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from admission.errors import ThresholdError
+from server.phrase import marked as _
+from server.web import i18n
 
 log = logging.getLogger(__name__)
 
 SAYS = {
-    400: ("This cannot be", "The request was not understood.", "Go back, correct it and try again."),
-    403: ("Not for this role", "Your role does not open this page.", "Sign in as somebody else, or ask an admin."),
-    404: ("Nothing here", "There is no such page.", "Check the address, or begin at the start."),
-    405: ("Not like this", "The page cannot be used in this way.", "Go back and use the buttons of the page."),
-    413: ("Too large", "What was sent is too large.", "Send less at a time."),
-    429: ("Too many", "Too many are connected at this moment.", "Wait a few seconds and try again."),
-    500: ("Our mistake", "The server failed at this.", "Try again; if it stays, tell the admin the time."),
-    503: ("Not now", "The server cannot do this at the moment.", "Wait a few seconds and try again."),
+    400: (_("This cannot be"), _("The request was not understood."), _("Go back, correct it and try again.")),
+    403: (
+        _("Not for this role"),
+        _("Your role does not open this page."),
+        _("Sign in as somebody else, or ask an admin."),
+    ),
+    404: (_("Nothing here"), _("There is no such page."), _("Check the address, or begin at the start.")),
+    405: (_("Not like this"), _("The page cannot be used in this way."), _("Go back and use the buttons of the page.")),
+    413: (_("Too large"), _("What was sent is too large."), _("Send less at a time.")),
+    429: (_("Too many"), _("Too many are connected at this moment."), _("Wait a few seconds and try again.")),
+    500: (_("Our mistake"), _("The server failed at this."), _("Try again; if it stays, tell the admin the time.")),
+    503: (_("Not now"), _("The server cannot do this at the moment."), _("Wait a few seconds and try again.")),
 }
 
 
-def answer(status: int, what: str | None = None) -> ResponseReturnValue:
-    """The error in the form that the client reads."""
+def answer(status: int, what: object = None) -> ResponseReturnValue:
+    """The error in the form and the language that the client reads. ``what``: a sentence or an error, English here."""
     title, usual, do = SAYS.get(status, SAYS[400 if status < 500 else 500])
+    said = [i18n.say(text) for text in (title, what or usual, do)]
     if request.path.startswith(("/api/", "/courier/")):
-        return make_response(jsonify(error=title, what=what or usual, do=do), status)
-    return make_response(render_template("error.html", status=status, title=title, what=what or usual, do=do), status)
+        return make_response(jsonify(error=said[0], what=said[1], do=said[2]), status)
+    page = render_template("error.html", status=status, title=said[0], what=said[1], do=said[2])
+    return make_response(page, status)
 
 
 def register(app: Flask) -> None:
@@ -38,7 +46,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def _csrf(_error: CSRFError) -> ResponseReturnValue:
-        return answer(400, "This page was open for too long, or cookies are off.")
+        return answer(400, _("This page was open for too long, or cookies are off."))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> ResponseReturnValue:
@@ -49,7 +57,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(ThresholdError)
     def _ours(error: ThresholdError) -> ResponseReturnValue:
         log.error("request failed: %s", error)
-        return answer(503, str(error))
+        return answer(503, error)
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:

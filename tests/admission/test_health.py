@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from admission import health, wire
 from admission.errors import BadMessage
-from admission.health import MAX_COUNT, MAX_MS, MOST_NAMES, Health, StageHealth
+from admission.health import MAX_COUNT, MAX_MB, MAX_MS, MAX_UPTIME_S, MOST_NAMES, Health, StageHealth
 from admission.wire import Exchange, Lane
 
 STAGE = StageHealth(name="whole-local", runs=188, ms=3572.5, needed=6)
@@ -53,6 +53,10 @@ figures = st.builds(
     camera=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=200),
     reopened=counts,
     version=st.just("0.1.0"),
+    temperature_c=st.none() | st.floats(-100, 200),
+    disk_free_mb=st.none() | st.integers(0, MAX_MB),
+    clock_uncertainty_ms=st.none() | st.integers(0, MAX_MS),
+    uptime_s=st.none() | st.integers(0, MAX_UPTIME_S),
 )
 
 
@@ -89,6 +93,10 @@ def test_figures_within_bounds_come_back_as_they_were_sent(said: Health) -> None
         ({"camera": "x" * 201}, "length <= 200.*camera"),
         ({"camera": "away\x00"}, "matching regex.*camera"),
         ({"version": "1" * 33}, "length <= 32.*version"),
+        ({"temperature_c": -101.0}, ">= -100.*temperature_c"),
+        ({"temperature_c": 201.0}, "<= 200.*temperature_c"),
+        *[({name: -1}, f">= 0.*{name}") for name in ("disk_free_mb", "clock_uncertainty_ms", "uptime_s")],
+        *[({name: 2**62}, f"<= .*{name}") for name in ("disk_free_mb", "clock_uncertainty_ms", "uptime_s")],
         ({"version": "<script>"}, "matching regex.*version"),
     ],
 )
@@ -106,6 +114,7 @@ def test_a_number_that_is_none_is_refused(number: bytes) -> None:
 
 def test_figures_cannot_name_anybody_no_field_could() -> None:
     numbers = {"seconds", "frames", "looked", "presentations", *TIMES, "sharpness", "light", "reopened"}
+    numbers |= {"temperature_c", "disk_free_mb", "clock_uncertainty_ms", "uptime_s"}
     words = {"stages", "advice", "camera", "version"}
     assert {field.name for field in msgspec.structs.fields(Health)} == numbers | words
     assert [field.name for field in msgspec.structs.fields(StageHealth)] == ["name", "runs", "ms", "needed"]
@@ -128,3 +137,11 @@ def test_the_most_that_a_kiosk_can_say_is_small() -> None:
     )
     assert health.is_sound(most)
     assert len(health.encode(most)) < 7000
+
+
+def test_a_kiosk_that_knows_nothing_of_its_machine_says_no_more_than_kiosks_said_before() -> None:
+    text = health.encode(FIGURES)
+    assert not any(name in text for name in (b"temperature_c", b"disk_free_mb", b"clock_uncertainty_ms", b"uptime_s"))
+    assert health.decode(text) == FIGURES
+    measured = msgspec.structs.replace(FIGURES, temperature_c=-3.5, disk_free_mb=0, clock_uncertainty_ms=0, uptime_s=0)
+    assert health.decode(health.encode(measured)) == measured

@@ -223,9 +223,11 @@ def test_signing_out_asks_and_then_wipes_all_that_is_held(
 ) -> None:
     page = phone(*letter(total=9)[:4])
     shows(page, "4 of 9")
+    page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("dialog").get_by_role("button", name="Keep").click()
     shows(page, "4 of 9")
+    page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")

@@ -18,8 +18,12 @@ from tests.busy import Busy
 from tests.world import PASSWORD, utc_now
 
 MOST_BYTES = 150_000
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
-FILES = re.compile(r"\.(csv|pdf|svg|json|jsonl|xlsx|db|zip|png)(\?|$)|/stream|/sign-out|/state|/download|^/static/|^/metrics|/print")
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+FILES = re.compile(
+    r"\.(csv|pdf|svg|json|jsonl|xlsx|db|zip|png)(\?|$)|/stream|/sign-out|/state|/download|^/static/|^/metrics|/print"
+)
 MOST_PAGES = 70
 BEGIN = ("/board", "/board?wall=1", "/account")
 
@@ -97,7 +101,11 @@ def weigh(page: Page) -> dict[str, int]:
 def violations(page: Page) -> list[str]:
     """What axe finds: the rule, and where."""
     found = Axe().run(page, options=RULES).response["violations"]
-    return [f"{one['id']}: {node['target']} {node.get('failureSummary', '')[:160]}" for one in found for node in one["nodes"][:3]]
+    return [
+        f"{one['id']}: {node['target']} {node.get('failureSummary', '')[:160]}"
+        for one in found
+        for node in one["nodes"][:3]
+    ]
 
 
 @pytest.mark.timeout(400)

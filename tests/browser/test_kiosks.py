@@ -40,7 +40,7 @@ def tell(venue: Venue, gate: str, said: Health) -> None:
     urllib.request.urlopen(urllib.request.Request(venue.address + wire.PATH, body, headers), timeout=10).close()
 
 
-def test_the_figures_of_reading_fit_every_size_and_unfold_by_keyboard(venue: Venue, window: Window) -> None:
+def test_the_figures_of_reading_fit_every_size(venue: Venue, window: Window) -> None:
     tell(venue, "hall-a", MOST)
     page = window.sign_in(venue, "admin")
     page.goto(f"{venue.address}/kiosks")
@@ -48,13 +48,24 @@ def test_the_figures_of_reading_fit_every_size_and_unfold_by_keyboard(venue: Ven
     expect(kiosk.get_by_text("Trouble: xxx")).to_be_visible()
     expect(kiosk.get_by_text("blurred 0.10")).to_be_visible()
     expect(page.get_by_role("rowgroup").filter(has_text="k-hall-b").get_by_text("No figures yet")).to_be_visible()
-    advice = kiosk.get_by_text("hold it closer 12")
-    expect(advice).to_be_hidden()
-    kiosk.get_by_text("Stages and advice").focus()
-    page.keyboard.press("Enter")
-    expect(advice).to_be_visible()
-    expect(kiosk.get_by_role("columnheader", name="Needed by")).to_be_visible()
     assert overflow(page) == {}
     for width, height in SIZES.values():
         page.set_viewport_size({"width": width, "height": height})
         expect(kiosk.get_by_role("rowheader", name="k-hall-a")).to_be_visible()
+
+
+def test_a_kiosk_s_own_page_unfolds_by_keyboard_and_renames_it(venue: Venue, window: Window) -> None:
+    tell(venue, "hall-b", MOST)
+    page = window.sign_in(venue, "admin")
+    page.goto(f"{venue.address}/kiosks/k-hall-b")
+    advice = page.get_by_text("hold it closer 12")
+    expect(advice).to_be_hidden()
+    page.get_by_text("Stages and advice").focus()
+    page.keyboard.press("Enter")
+    expect(advice).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Needed by")).to_be_visible()
+    assert overflow(page) == {}
+    page.get_by_label("Label").fill("By the stairs")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("heading", name="By the stairs")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("renamed")

@@ -83,6 +83,7 @@ def test_the_csv_has_the_filtered_rows_of_all_pages(venue: Venue, window: Window
     page = window.sign_in(venue, "organiser", "/log")
 
     def take() -> list[dict[str, str]]:
+        page.get_by_text("Take home what is filtered here").click()
         with page.expect_download() as download:
             page.get_by_role("link", name="Download CSV").click()
         download.value.save_as(tmp_path / "log.csv")
@@ -105,4 +106,47 @@ def test_the_log_never_scrolls_sideways(venue: Venue, window: Window, told: int)
     expect(page.locator("tr[data-kind]")).to_have_count(PAGE)
     page.get_by_text("More filters").click()
     expect(page.get_by_label("Since")).to_be_visible()
+    page.get_by_text("Take home what is filtered here").click()
     assert overflow(page) == {}
+    for path in ("/log/person/p1", "/log/session/keynote", "/log/session/dinner?show=absent", "/exports"):
+        page.goto(venue.address + path)
+        assert overflow(page) == {}, path
+
+
+def test_a_filter_is_taken_away_by_its_chip_and_set_by_a_quick_link(venue: Venue, window: Window, told: int) -> None:
+    page = window.sign_in(venue, "organiser", "/log?q=person+3&gate=club-door&kind=refused")
+    expect(page.get_by_role("list", name="Filtered by").get_by_role("listitem")).to_have_count(4)
+    page.get_by_role("link", name="Remove: Gate Club").click()
+    expect(page.get_by_role("link", name="Remove: Gate Club")).to_have_count(0)
+    expect(page.get_by_label("Person or organisation")).to_have_value("person 3")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    page.get_by_role("link", name="Refusals").click()
+    expect(page.locator("tr[data-kind]")).to_have_count(told // 2)
+    expect(page.locator("tr[data-kind=entry]")).to_have_count(0)
+
+
+def test_a_name_leads_to_the_whole_day_and_a_session_to_its_attendance(venue: Venue, window: Window, told: int) -> None:
+    page = window.sign_in(venue, "auditor", "/log?person=p37")
+    page.get_by_role("link", name="Person 37").first.click()
+    expect(page.get_by_role("heading", name="Person 37")).to_be_visible()
+    expect(page.locator(".steps li[data-kind=refused]")).to_contain_text("not on the list")
+    page.get_by_role("link", name="Keynote").click()
+    expect(page.get_by_role("heading", name="Keynote")).to_be_visible()
+    expect(page.get_by_role("row", name="Person 37")).to_contain_text("inside")
+
+
+def test_a_file_is_ready_without_loading_the_page_again_and_goes_when_it_is_deleted(
+    venue: Venue, window: Window, told: int, tmp_path: Path
+) -> None:
+    page = window.sign_in(venue, "organiser", "/log?person=p37")
+    page.get_by_text("Take home what is filtered here").click()
+    page.get_by_role("button", name="JSON Lines").click()
+    page.wait_for_url("**/exports")
+    order = page.locator("li.sheet").first
+    expect(order).to_contain_text("ready")
+    with page.expect_download() as download:
+        order.get_by_role("link", name="Download").click()
+    download.value.save_as(tmp_path / "log.jsonl")
+    assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
+    order.get_by_role("button", name="Delete").click()
+    expect(page.locator("li.sheet").first).to_contain_text("deleted")

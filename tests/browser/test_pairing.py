@@ -28,6 +28,7 @@ CAMERA = (1280, 720)
 def begin(page: Page, venue: Venue, name: str) -> None:
     """Fills in the form and comes to the page with the code."""
     page.goto(f"{venue.address}/kiosks")
+    page.get_by_text("Add a kiosk").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Gate").select_option("hall-a")
     expect(page.get_by_label("Address of this server")).to_have_value(venue.address)
@@ -142,6 +143,7 @@ def test_a_server_that_is_away_is_said_and_then_the_page_goes_on(venue: Venue, w
 def test_no_page_of_it_scrolls_sideways(venue: Venue, window: Window) -> None:
     page = window.sign_in(venue, "admin")
     page.goto(f"{venue.address}/kiosks")
+    page.get_by_text("Add a kiosk").click()
     assert overflow(page) == {}
     page.get_by_label("Name", exact=True).fill("n" * 64)
     page.get_by_label("Address of this server").fill(f"https://{'registration.' * 13}example:8443/threshold")

@@ -18,7 +18,8 @@ def test_one_signs_in_through_the_form_and_out_by_the_button(venue: Venue, windo
     expect(page.get_by_label("Name")).to_be_focused()
     fill_in(page, "supervisor", PASSWORD)
     expect(page).to_have_url(f"{venue.address}/board")
-    expect(page.locator(".who-name")).to_contain_text("supervisor")
+    page.get_by_role("button", name="Menu").click()
+    expect(page.locator(".side .who")).to_contain_text("supervisor")
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{venue.address}/sign-in")
     page.goto(f"{venue.address}/board")
@@ -39,9 +40,9 @@ def test_a_wrong_password_is_told_beside_the_form_and_the_name_is_kept(venue: Ve
     ("role", "pages", "first"),
     [
         ("viewer", ["Board", "Incidents"], "/board"),
-        ("desk", ["Board", "Incidents"], "/board"),
-        ("organiser", ["Board", "Incidents", "Log"], "/board"),
-        ("auditor", ["Incidents", "Acts", "Log"], "/log"),
+        ("desk", ["Desk", "People", "Badges", "Board", "Incidents"], "/board"),
+        ("organiser", ["Board", "People", "Programme", "Log", "Reports", "Desk", "Badges"], "/board"),
+        ("auditor", ["Log", "Reports", "Audit", "Incidents", "Acts"], "/log"),
     ],
 )
 def test_each_role_is_led_to_the_pages_that_it_may_open(

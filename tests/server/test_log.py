@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, text
 
-from admission.passage import Kind
-from server import event, imports, log, programme
+from admission.passage import Kind, Passage, encode
+from server import event, found, imports, log, programme
 from server.exchange import Desk
 from server.log import HEADER, PAGE, BadFilter, Filters, parse_filters
 from server.store.engine import PostgresStore, SqliteStore, migrate, open_store
@@ -192,6 +192,64 @@ def test_each_filter_alone_keeps_its_rows_and_no_other(store: Either) -> None:
     assert _minutes(store, Filters(verdict="unknown_badge")) == _of(6) - refused
     assert _minutes(store, Filters(since=NOON + timedelta(minutes=250))) == {250, 251, 252, 253}
     assert _minutes(store, Filters(until=NOON + timedelta(minutes=3))) == {0, 1, 2}
+
+
+def test_the_further_filters_keep_their_rows_and_no_other(store: Either) -> None:
+    every = set(range(ROWS))
+    refused = {minute for minute in every if _kind(minute) is Kind.REFUSED}
+    doors = {minute for minute in every if GATES[_gate(minute)] == "salon"}
+    number = str(_all(store, Filters(person="p2"))[0]["badge"])
+    assert _minutes(store, Filters(room="salon")) == doors
+    assert _minutes(store, Filters(kiosk="k-hall-a")) == {minute for minute in every if _gate(minute) == "hall-a"}
+    assert _minutes(store, Filters(kind="refused")) == refused
+    assert _minutes(store, Filters(kind="forced")) == _minutes(store, Filters(flag="no_clock")) == set()
+    assert _minutes(store, Filters(reason="full")) == refused
+    assert _minutes(store, Filters(reason="forged")) == set()
+    assert _minutes(store, Filters(category="press")) == every - _of(6)
+    assert _minutes(store, Filters(category="nobody")) == set()
+    assert _minutes(store, Filters(delegation="中国")) == _minutes(store, Filters(person="p2")) == _of(1)
+    assert _minutes(store, Filters(badge=number)) == _of(1)
+    assert _minutes(store, Filters(badge="99")) == _of(6)
+    assert _minutes(store, Filters(badge="98")) == _minutes(store, Filters(steward="nobody at all")) == set()
+    assert _minutes(store, Filters(kind="refused", verdict="exit")) == set()
+
+
+def test_the_way_to_the_rows_never_changes_which_are_found(store: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = (
+        Filters(q="rios", room="hall", kind="entry"),
+        Filters(session="keynote", kind="refused", since=NOON + timedelta(minutes=40)),
+        Filters(verdict="exit_unmatched", category="press", gate="hall-out"),
+        Filters(until=NOON + timedelta(minutes=90), kiosk="k-salon-door", reason="full"),
+    )
+    wanted = [_minutes(store, filters) for filters in asked]
+    assert all(wanted)
+    for few in (0, 3, 30, 10**6):
+        monkeypatch.setattr(found, "FEW", few)
+        assert [_minutes(store, filters) for filters in asked] == wanted
+
+
+def test_a_flag_is_a_whole_word_and_a_steward_is_found_by_name_and_by_badge(sqlite_store: Either) -> None:
+    def fill(connection: Connection) -> None:
+        world = make_world(connection, NOON, people=3)
+        kiosk = PaperKiosk(world.enrolments["hall-a"], "hall-a", "hall")
+        plan = programme.read(connection, event.read(connection))
+        for flags, by in ((("no_clock",), "p2"), (("no_clock_at_all",), "p3"), (("x", "no_clock"), "")):
+            steward = world.badge_ids[by] if by else 0
+            facts = {"kind": Kind.FORCED, "badge": world.badge_ids["p1"], "gate": "hall-a", "room": "hall", "at": NOON}
+            kiosk.append(encode(Passage(**facts, boot="b", boot_ms=0, flags=flags, by=steward)))  # type: ignore[arg-type]
+        Desk(connection, plan, NOON, kiosk.gate).handle(kiosk.letter(report=False))
+
+    sqlite_store.write(fill)
+    assert [row["id"] for row in _all(sqlite_store, Filters(flag="no_clock"))] == [3, 1]
+    assert [row["by"] for row in _all(sqlite_store, Filters(steward="person 2"))] == ["Person 2"]
+    number = str(_all(sqlite_store, Filters(person="p1"))[0]["badge"] + 2)
+    assert [row["id"] for row in _all(sqlite_store, Filters(steward=number))] == [2]
+
+
+@pytest.mark.parametrize("badge", ["abc", "-1", "9" * 30, "1e5", "٣", "1.5"])
+def test_a_badge_that_cannot_be_is_explained(badge: str) -> None:
+    with pytest.raises(BadFilter, match="write its number"):
+        parse_filters({"badge": badge}, ZONE)
 
 
 @pytest.mark.parametrize("verdict", ["duplicate_entry", "exit_unmatched", "revoked_meanwhile"])

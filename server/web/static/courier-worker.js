@@ -6,7 +6,7 @@ const PAGE = "/courier";
 const PATIENCE_MS = 4_000; // a network that hangs is as good as none
 const PARTS = [
   "threshold.css", "courier.css", "favicon.svg",
-  "courier.js", "courier-camera.js", "courier-letters.js", "courier-post.js",
+  "page.js", "courier.js", "courier-camera.js", "courier-letters.js", "courier-post.js",
   "vendor/zxing-wasm/share.js", "vendor/zxing-wasm/reader/index.js", "vendor/zxing-wasm/reader/zxing_reader.wasm",
 ].map((name) => `/static/${name}`);
 

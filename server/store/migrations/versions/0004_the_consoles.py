@@ -180,3 +180,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("verdict <> 'accepted'"),
         postgresql_where=sa.text("verdict <> 'accepted'"),
     )
+    op.create_index(
+        'ix_passage_why',
+        'passage',
+        ['why', 'session', 'kind', 'count'],
+        sqlite_where=sa.text("why <> ''"),
+        postgresql_where=sa.text("why <> ''"),
+    )

@@ -1,0 +1,42 @@
+"""Notes in the trail who looked at the log: once for a user and a filter in an hour, not each page that is turned.
+
+What was looked at last is kept in memory only, as a filter may hold a person's name.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from server import filters, trail
+from server.store.instants import to_ms
+from server.web import auth
+
+if TYPE_CHECKING:
+    from server.web import Parts
+
+AGAIN = timedelta(hours=1)
+Viewing = tuple[str, str, str, frozenset[tuple[str, str]]]
+
+
+class Viewings:
+    """Who has looked at what within the last hour."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._seen: dict[Viewing, datetime] = {}
+
+    def note(self, about: str, ref: str = "", fields: Mapping[str, str] | None = None) -> None:
+        """The signed-in user looks at this: ``about`` and ``ref`` as in the trail, ``fields``: the filter."""
+        who, now, asked = auth.who(), self._parts.clock(), dict(fields or {})
+        viewing = (who.name, about, ref, frozenset(asked.items()))
+        with self._lock:
+            self._seen = {one: at for one, at in self._seen.items() if abs(now - at) < AGAIN}
+            if viewing in self._seen:
+                return
+            self._seen[viewing] = now
+        facts = {"filters": filters.discreet(asked)} if asked else {}
+        self._parts.store.write(lambda connection: trail.note(connection, who, to_ms(now), "viewed", about, ref, facts))
