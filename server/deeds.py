@@ -84,7 +84,11 @@ def _clear(connection: Connection, facts: Facts, now: datetime) -> str:
 
 def _set_capacity(connection: Connection, facts: Facts, _now: datetime) -> str:
     limit, reserve = facts["limit"], facts["reserve"]
-    changed = update(schema.room).where(schema.room.c.id == facts["room"]).values(limit=limit, reserve=reserve)
+    changed = (
+        update(schema.room)
+        .where(schema.room.c.id == facts["room"])
+        .values(limit=limit, reserve=reserve, edition=schema.room.c.edition + 1)
+    )
     connection.execute(changed)
     versions.bump(connection, versions.PROGRAMME)
     return phrase("limit {limit}, reserve {reserve}", limit=limit, reserve=reserve)

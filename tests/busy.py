@@ -79,6 +79,8 @@ class Busy:
 
     def catch_up(self, now: datetime) -> int:
         """Everything until ``now``, a minute at a time; how many passages there were."""
+        with self.store.read() as connection:  # the kiosks in reach have heard of every change
+            self.programme = programme.read(connection, event.read(connection))
         done = 0
         while self._steps and self._steps[0].at <= now:
             until = self._steps[0].at + MINUTE

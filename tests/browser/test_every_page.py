@@ -25,7 +25,11 @@ FILES = re.compile(
     r"\.(csv|pdf|svg|json|jsonl|xlsx|db|zip|png)(\?|$)|/stream|/sign-out|/state|/download|^/static/|^/metrics|/print"
 )
 MOST_PAGES = 70
-BEGIN = ("/board", "/board?wall=1", "/account")
+COLLECTIONS = {"session", "sessions", "person", "people", "rooms", "gates", "categories", "delegations", "kiosks"}
+PLAIN = {"new", "import", "delegations", "kiosks", "person", "list"}
+TURNS = {"before", "after", "page", "day", "next"}
+"""What only turns a page."""
+BEGIN = ("/account", "/incidents")
 
 
 class Summit(Process):
@@ -61,13 +65,19 @@ def signed_in(window: Window, summit: Summit, role: str, size: tuple[int, int] =
 
 def shape(path: str) -> str:
     """Pages that differ only in what they are about are one page."""
-    plain = re.sub(r"\?.*$", lambda query: "?" + "&".join(sorted(re.findall(r"(\w+)=", query[0]))), path)
-    return re.sub(r"/(?!import$|new$)[^/?]*\d[^/?]*|(?<=/(?:session|person|room|gates|rooms)/)[^/?]+", "/*", plain)
+    way, _, query = path.partition("?")
+    parts = way.split("/")
+    for place, before in enumerate(parts[:-1]):
+        part = parts[place + 1]
+        if part not in PLAIN and (before in COLLECTIONS or any(character.isdigit() for character in part)):
+            parts[place + 1] = "*"
+    asked = sorted(name for name in re.findall(r"(\w+)=[^&]", query) if name not in TURNS)
+    return "/".join(parts) + "?" + "&".join(asked)
 
 
 def pages(page: Page, address: str, most: int = MOST_PAGES) -> list[str]:
     """One address of each page that links lead to, beginning with the menu."""
-    found: dict[str, str] = {shape(path): path for path in BEGIN}
+    found: dict[str, str] = {shape(path): path for path in BEGIN}  # the menu is on every page
     waiting = list(found.values())
     while waiting and len(found) < most:
         reply = page.request.get(address + waiting.pop(0))
@@ -88,11 +98,8 @@ def weigh(page: Page) -> dict[str, int]:
 
     def note(response: Response) -> None:
         asked: Request = response.request
-        if asked.resource_type in ("document", "stylesheet", "script"):
-            try:
-                sizes[response.url] = len(response.body())
-            except Exception:  # a redirect has no body
-                sizes[response.url] = 0
+        if asked.resource_type in ("document", "stylesheet", "script") and response.status == 200:
+            sizes[response.url] = len(response.body())
 
     page.on("response", note)
     return sizes

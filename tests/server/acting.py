@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from admission.errors import ThresholdError
 from admission.passage import Kind
-from server import acts, deeds, supervision
+from server import acts, asked, supervision
 from server.acts import Act, Actor, State
 from server.config import Config
 from server.store import schema
@@ -51,7 +51,7 @@ def free(server: Server, room: str = "hall") -> int:
     """The seats that may still be granted, by the tables."""
 
     def look(connection: Connection) -> int:
-        _, one = deeds.book_of(connection, room, server.now)
+        _, one = asked.book_of(connection, room, server.now)
         held = connection.execute(select(schema.account).where(schema.account.c.room == room)).all()
         return one.after(sum(a.granted - a.returned for a in held), sum(a.forced for a in held))
 

@@ -10,7 +10,7 @@ import pytest
 from admission.errors import ConfigError
 from admission.ledger import State as Can
 from admission.passage import Kind
-from server import counting, deeds, restore
+from server import asked, counting, restore
 from server.store import schema
 from server.store.instants import to_ms
 from tests.server.acting import STEWARD, admit, agreed, ask, book, confirm, filled, free, state_of
@@ -171,7 +171,7 @@ def test_a_lowered_limit_counts_from_the_next_exchange_on(server: Server) -> Non
     done = agreed(server, "capacity", room="hall", limit="20", reserve="5")
     assert done.facts == {"room": "hall", "limit": 20, "reserve": 5, "was": 100, "was_reserve": 0}
     with server.store.read() as connection:
-        server.programme = deeds.programme_of(connection)
+        server.programme = asked.programme_of(connection)
     kiosk = server.kiosk("hall-a")
     server.exchange(kiosk)
     assert 0 < kiosk.account.granted <= 15

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import threading
+from dataclasses import replace
 
 import pypdf
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from server import desk
+from admission import wire
+from server import desk, event, programme, standings
 from tests.pages import EVIL, Site, token
 from tests.world import utc_now
 
@@ -30,9 +32,8 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def page(site: Site) -> Iterator[Page]:
-    with site.signed_in("desk") as client:
-        yield Page(client)
+def page(site: Site) -> Page:
+    return Page(site.signed_in("desk"))
 
 
 PLACES = ("/desk", "/desk/find?q=per", "/desk/handover", "/desk/badge/1.pdf")
@@ -41,16 +42,16 @@ DEEDS = ("print", "reprint", "hand-over", "check-in", "undo-check-in", "companio
 
 @pytest.mark.parametrize("role", ["viewer", "steward", "supervisor", "auditor"])
 def test_whoever_is_not_of_the_desk_is_sent_away(site: Site, role: str) -> None:
-    with site.signed_in(role) as one:
-        assert [one.get(path).status_code for path in PLACES] == [403] * len(PLACES)
-        form = {"csrf_token": token(one.get("/account")), "person": "p5"}
-        assert {one.post(f"/desk/{deed}", data=form).status_code for deed in (*DEEDS, "handover")} == {403}
+    one = site.signed_in(role)
+    assert [one.get(path).status_code for path in PLACES] == [403] * len(PLACES)
+    form = {"csrf_token": token(one.get("/account")), "person": "p5"}
+    assert {one.post(f"/desk/{deed}", data=form).status_code for deed in (*DEEDS, "handover")} == {403}
 
 
 @pytest.mark.parametrize("role", ["desk", "organiser", "admin"])
 def test_the_desk_opens_for_those_who_serve_there(site: Site, role: str) -> None:
-    with site.signed_in(role) as one:
-        assert [one.get(path).status_code for path in PLACES] == [200] * len(PLACES)
+    one = site.signed_in(role)
+    assert [one.get(path).status_code for path in PLACES] == [200] * len(PLACES)
 
 
 def test_a_form_without_its_token_does_nothing(site: Site, page: Page) -> None:
@@ -189,7 +190,38 @@ def test_whoever_came_in_by_a_gate_is_listed_with_their_room(site: Site, page: P
     assert "The hall" in page.get("/desk/find?q=person+30").text
 
 
-def test_seats_are_fetched_from_the_kiosk_that_has_some(site: Site) -> None:
+class Giving(threading.Thread):
+    """The kiosk at gate A goes on talking, and gives back what it is asked for."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(daemon=True)
+        self.site, self.over = site, threading.Event()
+
+    def run(self) -> None:
+        kiosk = self.site.kiosk
+        while not self.over.wait(0.05):
+            body, headers = kiosk.seal(kiosk.letter())
+            reply = self.site.app.test_client().post("/api/v1/exchange", data=body, headers=headers)
+            answer = wire.decode_answer(reply.data)
+            kiosk.hear(answer)
+            for grant in answer.grants:
+                back = min(max(0, grant.recall - kiosk.account.returned), kiosk.account.balance)
+                kiosk.account = replace(kiosk.account, returned=kiosk.account.returned + back)
+
+
+def test_a_seat_that_only_a_door_has_is_fetched_while_the_desk_waits(site: Site, page: Page) -> None:
     site.enter("p31")
-    assert site.store.write(lambda c: desk.call_back(c, "hall", 1, utc_now())) == "k-hall-a"
-    assert site.store.write(lambda c: desk.call_back(c, "club", 1, utc_now())) is None
+    with site.store.read() as connection:
+        plan = programme.read(connection, event.read(connection))
+        free = standings.read(connection, plan, utc_now()).rooms["hall"].free
+    asked = {"room": "hall", "delegation": "Land 1", "bodies": str(free + 2), "choice": "Interpreter"}
+    refused = page.post("/desk/companions-in", **asked)
+    assert refused.status_code == 409
+    assert "seats free at the server" in refused.text
+    door = Giving(site)
+    door.start()
+    try:
+        assert page.post("/desk/companions-in", **asked).status_code == 303
+    finally:
+        door.over.set()
+        door.join()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from admission.ledger import State
 from admission.passage import Kind
 from kiosk.standing import Hold
-from server import counting, deeds, fencing, restore
+from server import asked, counting, fencing, restore
 from server.store.engine import PostgresStore, SqliteStore
 from server.store.instants import to_ms
 from server.store.schema import account, event, incarnation, incident, stay
@@ -29,7 +29,7 @@ def server(store: Either, world: World) -> Server:
 
 def _count(server: Server, heads: int) -> bool:
     def work(connection: Connection) -> bool:
-        room, book = deeds.book_of(connection, "hall", server.now)
+        room, book = asked.book_of(connection, "hall", server.now)
         return counting.count(connection, room, book, heads, 0)
 
     return server.store.write(work)

@@ -14,7 +14,7 @@ from admission.ledger import Held, RoomBook, State
 from admission.passage import Kind
 from admission.seats import Account
 from server import counting, fencing, restore, standings
-from server.deeds import book_of
+from server.asked import book_of
 from server.exchange import Desk
 from server.standings import Kiosk, News, Purse, Standing
 from server.store import schema

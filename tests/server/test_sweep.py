@@ -174,6 +174,6 @@ def test_a_note_is_kept_with_the_incident_and_tells_open_pages(site: Site) -> No
     assert client.get("/incidents/state").json != before
     assert post(client, f"/incidents/{number}/note", "/incidents", note=" ").status_code == 409
     with site.signed_in("viewer").get("/board/stream", buffered=False) as stream:
-        first = next(part for part in stream.response if b"event: board" in part)  # type: ignore[union-attr]
+        first = next(part for part in map(bytes, stream.iter_encoded()) if b"event: board" in part)
     board = json.loads(first.decode().split("data: ", 1)[1])
     assert board["incidents"] == {"open": 1, "grave": 0, "newest": number}
