@@ -65,7 +65,16 @@ has_library() {
 
 has_command() { command -v "$1" >/dev/null; }
 
-has_chromium() { has_command chromium || has_command chromium-browser; }
+# The browser without a screen starts in a third of the time; older Debians have only the whole one.
+offers_shell() { has_command apt-cache && apt-cache show chromium-headless-shell >/dev/null 2>&1; }
+
+has_browser() {
+    has_command chromium-headless-shell && return 0
+    ! offers_shell || return 1
+    has_command chromium || has_command chromium-browser
+}
+
+browser() { if offers_shell; then echo chromium-headless-shell; else echo chromium; fi; }
 
 has_file() { [ -e "$1" ]; }
 
@@ -93,7 +102,7 @@ find_missing() { # sets missing
     need libxcb1 has_library libxcb.so.1 # and this
     case $profile in test*) need poppler-utils has_command pdftoppm ;; esac
     [ "$profile" = test ] || return 0
-    need chromium has_chromium
+    need "$(browser)" has_browser
     need postgresql has_postgresql
 }
 

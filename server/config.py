@@ -12,7 +12,9 @@ from admission.errors import ConfigError
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``data``: the folder for the database; ``database``: another one instead (postgresql://...); ``bind``: host
-    and port; ``workers``: processes (PostgreSQL only); ``https``: reached through TLS, so cookies are marked secure."""
+    and port; ``workers``: processes (PostgreSQL only); ``https``: reached through TLS, so cookies are marked secure;
+    ``proxies``: how many reverse proxies stand in front, each adding X-Forwarded-For and -Proto; ``metrics_open``:
+    /metrics answers this machine without a key."""
 
     data: str = "data"
     database: str = ""
@@ -20,6 +22,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: int = 1
     threads: int = 256
     https: bool = False
+    proxies: int = 0
+    metrics_open: bool = False
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server.config import Config
 from server.store.engine import open_store
@@ -49,4 +50,8 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """The application, over its own store."""
-        return create_app(open_store(self._config.url), self._clock, secure_cookies=self._config.https)
+        app = create_app(open_store(self._config.url), self._clock, secure_cookies=self._config.https)
+        app.config["METRICS_OPEN_HERE"] = self._config.metrics_open
+        if hops := self._config.proxies:  # else nobody's word on where a request comes from is believed
+            app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+        return app

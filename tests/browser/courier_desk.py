@@ -7,7 +7,6 @@ The page, its policy, signing in and the check of the token are the server's; on
 from __future__ import annotations
 
 import random
-import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from server.store.engine import SqliteStore, migrate, transaction
 from server.web import create_app
 from server.web.auth import only
 from server.web.courier import COURIERS
-from tests.browser.stage import QUIET, free_port
+from tests.browser.stage import QUIET, free_port, program
 from tests.world import make_world, utc_now
 
 WIDTH, SIDE = 640, 480
@@ -44,8 +43,7 @@ def letter(device: str = "K-HALL-A", name: str = "00C0DE", total: int = 14, leng
 
 def launch(chromium: BrowserType, *switches: str) -> Browser:
     """A further Chromium: a camera's film is a matter of the whole program, not of a page."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    return chromium.launch(executable_path=program, args=[*QUIET, *switches])
+    return chromium.launch(executable_path=program(), args=[*QUIET, *switches])
 
 
 def film(path: Path, texts: Sequence[str], *, per_second: int = 5) -> None:
