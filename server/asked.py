@@ -20,6 +20,7 @@ from admission.venue import Exits, Programme, Room, capacity_at
 from server import event, fencing, programme, restore
 from server.phrase import marked, phrase
 from server.store import schema
+from server.store.accounts import DESK
 
 Facts = dict[str, Any]
 MOST_BODIES = 1_000_000
@@ -124,7 +125,8 @@ def capacity(connection: Connection, asked: Mapping[str, Any]) -> Facts:
 def device(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     """The kiosk that is named."""
     name = str(asked.get("device", ""))
-    if connection.execute(select(schema.device.c.id).where(schema.device.c.id == name)).first() is None:
+    known_as = select(schema.device.c.id).where(schema.device.c.id == name, schema.device.c.id != DESK)
+    if connection.execute(known_as).first() is None:
         known = ", ".join(connection.execute(select(schema.device.c.id).order_by(schema.device.c.id)).scalars())
         raise ConfigError(phrase("there is no kiosk {name!r}; kiosks are: {known}", name=name, known=known or "-"))
     return {"device": name}

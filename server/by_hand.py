@@ -1,9 +1,10 @@
 """Checking somebody in by hand, at the registration desk, without a kiosk: a passage, a stay and a seat like any other.
 
-The desk is a device of its own (``@desk``) whose key nobody has: the server writes its passages, chained like a
-kiosk's. In each room it has an account that is given one seat and spends it in the same transaction, so it never
-holds any (docs/protocol.md, section 8: S1 and K1 at once). Companions, who have no badge, are counted in the room's
-book. Knows nothing of who asked for it; see :mod:`server.deeds`.
+The desk is a device of its own (``@desk``) whose key nobody believes: the server writes its passages, chained like a
+kiosk's, in a store of its own for each era. In each room it has an account that is given one seat and spends it in the
+same transaction, so it never holds any (docs/protocol.md, section 8: S1 and K1 at once). Companions, who have no badge,
+are counted in the room's book. Whatever is decided on is read under its locks: the desk's chain, the holder, the book.
+Knows nothing of who asked for it; see :mod:`server.deeds`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from admission.errors import ConfigError
 from admission.ledger import RoomBook, State
@@ -23,12 +24,12 @@ from admission.wire import Exchange, Lane
 from server import event
 from server.fencing import held_of
 from server.intake import Intake
-from server.phrase import marked, phrase
+from server.phrase import marked as _
+from server.phrase import phrase
 from server.store import accounts, holders, passages, schema
+from server.store.accounts import DESK
 from server.store.instants import to_ms
 
-DEVICE = "@desk"
-STORE = 1
 GATE = "desk"
 BY_HAND = "by_hand"
 
@@ -39,73 +40,82 @@ class NoSeat(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class CheckedIn:
-    """A check-in by hand: the passage's row, its number in the desk's chain, and the session it counts for."""
+    """A check-in by hand: the passage's row, the session that it counts for, and whether it took a seat."""
 
     passage: int
-    seq: int
     session: str
+    seat: bool
 
 
 def check_in(connection: Connection, plan: Programme, badge: int, room: Room, now: datetime) -> CheckedIn:
     """Lets the holder of the badge into the room. Raises NoSeat, or ConfigError if the room is held or closed to the
     holder's category, or the holder is inside already."""
+    _begin(connection, now)
     holders.lock_holder(connection, badge)
+    lock(connection, room.id)
     holder = holders.holder_of(connection, badge)
     if any(stay.closed is None and stay.room == room.id for stay in holder.stays):
         raise ConfigError(phrase("this person is inside {room} already", room=room.name))
     _refuse_closed(connection, room, badge)
-    _begin(connection, now)
-    if room.limit is not None:
+    seat = room.limit is not None
+    if seat:
         _take(connection, plan, room, 1, now)
         _move(connection, room.id, now, {"granted": 1, "entries": 1})
     session = _session(plan, room, now)
     seq = _append(connection, plan, now, Kind.ENTRY, badge, (room.id, session, 0))
-    row = connection.execute(select(schema.passage.c.id).where(*_passage(seq))).scalar_one()
-    return CheckedIn(int(row), seq, session)
+    mine = schema.passage.c
+    row = select(mine.id).where(mine.device == DESK, mine.incarnation == _store(connection), mine.seq == seq)
+    return CheckedIn(int(connection.execute(row).scalar_one()), session, seat)
 
 
-def undo(connection: Connection, plan: Programme, seq: int, now: datetime) -> bool:
-    """Annuls a check-in by hand; whether the stay was still open. Its seat comes back unless heads were counted since.
+def undo(connection: Connection, plan: Programme, number: int, now: datetime, *, seat: bool) -> bool:
+    """Annuls the check-in of that passage; whether its seat is free again. ``seat``: it took one.
 
-    Raises ConfigError if there is no such check-in, or it was annulled already."""
-    row = connection.execute(select(schema.passage).where(*_passage(seq))).mappings().first()
-    if row is None or row["kind"] != Kind.ENTRY:
+    Where exits are trusted it is not: an exit that is still under way may have brought it back already. Nor after a
+    head count. Raises ConfigError if there is no such check-in in this era, or it was annulled already."""
+    _begin(connection, now)
+    row = connection.execute(select(schema.passage).where(schema.passage.c.id == number)).mappings().first()
+    if row is None or row["device"] != DESK or row["kind"] != Kind.ENTRY:
         raise ConfigError(phrase("there is no such check-in by hand"))
-    annulled = select(schema.passage.c.id).where(
-        schema.passage.c.device == DEVICE, schema.passage.c.kind == Kind.ANNULLED, schema.passage.c.of == seq
-    )
-    if connection.execute(annulled).first() is not None:
+    if row["incarnation"] != _store(connection):
+        raise ConfigError(phrase("this was before the database was put back; have heads counted instead"))
+    holders.lock_holder(connection, row["badge"])
+    lock(connection, row["room"])
+    mine = schema.passage.c
+    same = (mine.device == DESK) & (mine.incarnation == row["incarnation"]) & (mine.of == row["seq"])
+    if connection.execute(select(mine.id).where(same, mine.kind == Kind.ANNULLED)).first() is not None:
         raise ConfigError(phrase("this check-in was undone already"))
-    stay = select(schema.stay).where(schema.stay.c.entry == row["id"])
-    was = connection.execute(stay).mappings().one()
+    was = connection.execute(select(schema.stay).where(schema.stay.c.entry == number)).mappings().one()
     room = plan.room(row["room"])
-    if room is not None and room.limit is not None:
-        _lock(connection, room.id)
-    _append(connection, plan, now, Kind.ANNULLED, row["badge"], (row["room"], row["session"], seq))
-    still = was["closed"] is None
-    counts = room is not None and room.limit is not None and room.exits is not Exits.MATCHED
-    if still and counts and not was["settled"]:
+    exits = room.exits if room is not None else Exits.TRUSTED
+    _append(connection, plan, now, Kind.ANNULLED, row["badge"], (row["room"], row["session"], row["seq"]))
+    free = was["closed"] is None and not was["settled"] and seat and exits is not Exits.TRUSTED
+    if free and exits is Exits.NONE:
         _move(connection, row["room"], now, {"exits": 1, "returned": 1})
-    return still
+    return free
 
 
 def companions(connection: Connection, plan: Programme, room: Room, bodies: int, now: datetime) -> None:
     """Counts unbadged people in (``bodies`` above 0), each on a seat, or out again. Raises NoSeat, or ConfigError if
-    the room is held."""
-    _refuse_closed(connection, room, None)
+    people come into a room that is held or closed. The caller has locked the book (``lock``)."""
     column = schema.book.c.forced if bodies > 0 else schema.book.c.closed
+    if bodies > 0:
+        _refuse_closed(connection, room, None)
     if bodies > 0 and room.limit is not None:
         _take(connection, plan, room, bodies, now)
-    else:
-        _lock(connection, room.id)
     changed = {column.name: column + abs(bodies)}
     connection.execute(update(schema.book).where(schema.book.c.room == room.id).values(changed))
+
+
+def lock(connection: Connection, room: str) -> None:
+    """Keeps every other transaction from changing the seats of the room until this one ends."""
+    connection.execute(select(schema.book.c.room).where(schema.book.c.room == room).with_for_update())
 
 
 def call_back(connection: Connection, room: str, seats: int, floor: int) -> str | None:
     """Asks the kiosk with the most seats, heard since ``floor``, for so many of them; its name, or None if none has
     any. They come with its next report."""
-    fattest = accounts.fattest(connection, room, DEVICE, floor)
+    fattest = accounts.fattest(connection, room, DESK, floor)
     if fattest is None:
         return None
     wanted = fattest.account.returned + min(seats, fattest.account.balance)
@@ -127,8 +137,7 @@ def _refuse_closed(connection: Connection, room: Room, badge: int | None) -> Non
 
 
 def _take(connection: Connection, plan: Programme, room: Room, bodies: int, now: datetime) -> None:
-    """Raises NoSeat unless so many seats may still be given."""
-    _lock(connection, room.id)
+    """Raises NoSeat unless so many seats may still be given. The book is locked."""
     capacity = capacity_at(plan, room, now)
     row = connection.execute(select(schema.book).where(schema.book.c.room == room.id)).one()
     if capacity is not None and row.capacity != capacity:
@@ -140,40 +149,40 @@ def _take(connection: Connection, plan: Programme, room: Room, bodies: int, now:
     book = RoomBook(capacity or 0, row.recount, row.closed, row.forced)
     free = book.free(held_of(one).account for one in theirs)
     if free < bodies:
-        said = marked("{room} has {free} seats free at the server, {bodies} are needed; the doors may hold more")
+        said = _("{room} has {free} seats free at the server, {bodies} are needed; the doors may hold more")
         raise NoSeat(phrase(said, room=room.name, free=max(0, free), bodies=bodies))
 
 
-def _lock(connection: Connection, room: str) -> None:
-    connection.execute(select(schema.book.c.room).where(schema.book.c.room == room).with_for_update())
-
-
 def _begin(connection: Connection, now: datetime) -> None:
-    """Makes the desk's device and its chain, once. It has the server's own key and is revoked from the first moment:
-    no message in its name is ever believed."""
-    if connection.execute(select(schema.device.c.id).where(schema.device.c.id == DEVICE)).first() is not None:
-        return
-    gate = connection.execute(select(schema.gate.c.id).order_by(schema.gate.c.id).limit(1)).scalar()
-    if gate is None:
-        raise ConfigError(phrase("the programme has no gate yet; import the programme first"))
-    era = connection.execute(select(schema.event.c.era)).scalar_one()
-    public = event.read(connection).signing.public_key().public_bytes_raw()
-    row = {"id": DEVICE, "gate": gate, "public": public, "enrolled": to_ms(now), "era": era}
-    connection.execute(insert(schema.device), row | {"revoked": to_ms(now)})
-    passages.register(connection, DEVICE, STORE, GENESIS, to_ms(now), era)
+    """Locks the desk's chain; begins it, once in each era. The device has the server's own key and is revoked from the
+    first moment: no message in its name is ever believed."""
+    if connection.execute(select(schema.device.c.id).where(schema.device.c.id == DESK)).first() is None:
+        gate = connection.execute(select(schema.gate.c.id).order_by(schema.gate.c.id).limit(1)).scalar()
+        if gate is None:
+            raise ConfigError(phrase("the programme has no gate yet; import the programme first"))
+        public = event.read(connection).signing.public_key().public_bytes_raw()
+        row = {"id": DESK, "gate": gate, "public": public, "enrolled": to_ms(now), "era": _store(connection)}
+        connection.execute(insert(schema.device), row | {"revoked": to_ms(now)})
+    if passages.chain_of(connection, DESK, _store(connection)) is None:
+        passages.register(connection, DESK, _store(connection), GENESIS, to_ms(now), _store(connection))
+
+
+def _store(connection: Connection) -> int:
+    """The number of the desk's store: the era, so that no number of a passage comes twice after a restore."""
+    return int(connection.execute(select(schema.event.c.era)).scalar_one())
 
 
 def _move(connection: Connection, room: str, now: datetime, more: Mapping[str, int]) -> None:
     """Adds to the counters of the desk's account, which is retired from the first: nobody ever spends from it."""
     mine = schema.account
-    which = (mine.c.device == DEVICE) & (mine.c.incarnation == STORE) & (mine.c.room == room)
+    store = _store(connection)
+    which = (mine.c.device == DESK) & (mine.c.incarnation == store) & (mine.c.room == room)
     values = {name: mine.c[name] + count for name, count in more.items()}
     if connection.execute(update(mine).where(which).values(values | {"heard": to_ms(now)})).rowcount:
         return
-    era = connection.execute(select(schema.event.c.era)).scalar_one()
-    zero = Account(era)
+    zero = Account(store)
     counters = {name: getattr(zero, name) for name in ("granted", "returned", "entries", "exits", "forced")}
-    whose = {"device": DEVICE, "incarnation": STORE, "room": room, "era": era, "state": State.RETIRED.value}
+    whose = {"device": DESK, "incarnation": store, "room": room, "era": store, "state": State.RETIRED.value}
     connection.execute(insert(mine), whose | counters | dict(more) | {"arrivals": 0, "heard": to_ms(now)})
 
 
@@ -190,19 +199,20 @@ def _append(
             gate=GATE,
             room=room,
             session=session,
-            boot=DEVICE,
+            boot=DESK,
             boot_ms=0,
             at=now,
             flags=(BY_HAND,) if kind is Kind.ENTRY else (),
             of=of,
         )
     )
-    known = passages.chain_of(connection, DEVICE, STORE)
+    store = _store(connection)
+    known = passages.chain_of(connection, DESK, store)
     assert known is not None, "the desk's chain was begun"
     message = Exchange(
-        device=DEVICE,
-        incarnation=STORE,
-        boot=DEVICE,
+        device=DESK,
+        incarnation=store,
+        boot=DESK,
         boot_ms=0,
         lane=Lane.ASK,
         first_seq=known.have_seq + 1,
@@ -210,13 +220,8 @@ def _append(
         head_seq=known.have_seq + 1,
     )
     at = Intake(connection, plan, message, now, False).take(known, awaits_rewind=False).chain
-    passages.advance(connection, DEVICE, STORE, (at.have_seq, at.head, at.have_seq), to_ms(now))
+    passages.advance(connection, DESK, store, (at.have_seq, at.head, at.have_seq), to_ms(now))
     return at.have_seq
-
-
-def _passage(seq: int) -> tuple[ColumnElement[bool], ...]:
-    one = schema.passage.c
-    return (one.device == DEVICE, one.incarnation == STORE, one.seq == seq)
 
 
 def _session(plan: Programme, room: Room, now: datetime) -> str:

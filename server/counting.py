@@ -16,7 +16,7 @@ from admission.ledger import Held, RoomBook, State
 from admission.stays import How
 from admission.venue import Room
 from server.fencing import held_of
-from server.store.schema import account, book, device, event, gate, incarnation, stay
+from server.store.schema import account, book, companion, device, event, gate, incarnation, passage, stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ class Waiting:
     device: str
     incarnation: int
     state: State
+
+
+def has_counted(connection: Connection, room: str) -> bool:
+    """Whether anybody has passed a gate of the room, or a kiosk has had seats of it."""
+    passed = select(passage.c.id).where(passage.c.room == room).limit(1)
+    seated = select(account.c.device).where(account.c.room == room, account.c.granted > 0).limit(1)
+    return connection.execute(passed).first() is not None or connection.execute(seated).first() is not None
 
 
 def hold(connection: Connection, room: str) -> int:
@@ -124,6 +131,8 @@ def _write(connection: Connection, room: Room, facts: RoomBook, heads: int, hold
     connection.execute(settled)
     loose = update(stay).where(stay.c.room == room.id, stay.c.closed.is_(None) | stay.c.opened.is_(None))
     connection.execute(loose.values(settled=True))
+    # Companions are among the heads from now on: they cannot be counted out once more.
+    connection.execute(update(companion).where(companion.c.room == room.id).values(settled=True))
     if heads == 0:
         sweep = update(stay).where(stay.c.room == room.id, stay.c.closed.is_(None))
         connection.execute(sweep.values(closed=now, how=How.SWEPT.value))

@@ -46,25 +46,25 @@ class Current:
         self._lock = threading.Lock()
         self._picture: Picture | None = None
         self._checked = clock()
-        self._stale = False
+        self._changes = self._seen = 0
 
     def get(self) -> Picture:
         """The picture, at most a second old. Raises ConfigError if the database holds no event."""
         now = self._clock()
         picture = self._picture
-        if picture is not None and not self._stale and abs(now - self._checked) < FRESH:
+        if picture is not None and self._seen == self._changes and abs(now - self._checked) < FRESH:
             return picture
         with self._lock:
-            self._stale = False  # before the look: what changes meanwhile is looked up again
+            changes = self._changes  # before the look: what changes meanwhile is looked up again
             with self._store.read() as connection:
                 self._picture = self._look(connection)
-            self._checked = now
+            self._checked, self._seen = now, changes
             return self._picture
 
     def expire(self) -> None:
         """Something has changed: the next look is a fresh one."""
         with self._lock:
-            self._stale = True
+            self._changes += 1
 
     def _look(self, connection: Connection) -> Picture:
         known = self._picture

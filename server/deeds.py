@@ -60,7 +60,7 @@ def _count(connection: Connection, facts: Facts, now: datetime) -> str:
     if hold != facts["hold"]:  # people may have come in since the heads were counted
         raise ConfigError(phrase("the room was opened, or counted again, since these heads were counted; count anew"))
     for name in facts["retired"]:
-        device, _, store = name.partition("/")
+        device, _slash, store = name.partition("/")
         counting.retire(connection, device, facts["room"], int(store) if store else None)
     early = _late(connection, room.id)
     settled = counting.count(connection, room, book, facts["heads"], to_ms(now))
@@ -120,6 +120,12 @@ def _confirm_room(connection: Connection, facts: Facts, _now: datetime) -> str:
             "count heads, and confirm it then"
         )
         raise ConfigError(phrase(said, kiosks=", ".join(fresh)))
+    if restore.by_hand(connection, facts["room"]):
+        said = _(
+            "people were let in by hand here, perhaps more of them after the copy was made: close the room, count "
+            "heads, and confirm it then"
+        )
+        raise ConfigError(phrase(said))
     restore.confirm(connection, facts["room"])
     late = ", ".join(restore.awaited(connection, era))
     if late:

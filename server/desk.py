@@ -154,7 +154,8 @@ def checked_in(connection: Connection, since: int, most: int = 8) -> list[Checke
 def balances(connection: Connection) -> list[Balance]:
     """The companions that are inside, by delegation and room."""
     one, total = schema.companion.c, func.sum(schema.companion.c.bodies)
-    query = select(one.delegation, one.room, total).group_by(one.delegation, one.room).having(total > 0)
+    open_ones = select(one.delegation, one.room, total).where(one.settled.is_(False))
+    query = open_ones.group_by(one.delegation, one.room).having(total > 0)
     return [
         Balance(row[0], row[1], int(row[2])) for row in connection.execute(query.order_by(one.delegation, one.room))
     ]

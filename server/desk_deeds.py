@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from admission.errors import ConfigError
-from admission.venue import Room
+from admission.venue import Direction, Room
 from server import asked as read
 from server import by_hand
 from server.asked import Facts, programme_of
@@ -41,7 +41,10 @@ def check_in(connection: Connection, facts: Facts, now: datetime) -> str:
     room = plan.room(facts["room"])
     assert room is not None, "it was checked"
     done = by_hand.check_in(connection, plan, facts["badge"], room, now)
-    facts |= {"passage": done.passage, "seq": done.seq, "session": done.session}
+    facts |= {"passage": done.passage, "session": done.session, "seat": done.seat}
+    if any(gate.room == room.id and gate.direction is Direction.BOTH for gate in plan.gates):
+        said = marked("checked into {room}; passage {number}. Its door also lets out: go in without the badge")
+        return phrase(said, room=room.name, number=done.passage)
     return phrase("checked into {room}; passage {number}", room=room.name, number=done.passage)
 
 
@@ -53,7 +56,7 @@ def undoing(connection: Connection, asked: Mapping[str, Any]) -> Facts:
     if row is None:
         raise ConfigError(phrase("act {number} is no check-in by hand", number=wanted))
     was = msgspec.json.decode(row["facts"])
-    kept = {name: was[name] for name in ("person", "badge", "room", "passage", "seq")}
+    kept = {name: was[name] for name in ("person", "badge", "room", "passage", "seat")}
     return kept | {"act": wanted, "at": row["at"]}
 
 
@@ -61,8 +64,10 @@ def undo(connection: Connection, facts: Facts, now: datetime) -> str:
     """Takes it back. Raises ConfigError once the day is over."""
     if now - from_ms(facts["at"]) > UNDO_WITHIN:
         raise ConfigError(phrase("this check-in is too old to be undone; a supervisor can annul the entry"))
-    still = by_hand.undo(connection, programme_of(connection), facts["seq"], now)
-    return phrase("undone; the seat is free again") if still else phrase("undone; the person had left already")
+    free = by_hand.undo(connection, programme_of(connection), facts["passage"], now, seat=facts["seat"])
+    if free or not facts["seat"]:
+        return phrase("undone; the seat is free again") if free else phrase("undone")
+    return phrase("undone; a seat that this leaves comes back by a head count")
 
 
 def coming(connection: Connection, asked: Mapping[str, Any]) -> Facts:
@@ -85,19 +90,21 @@ def going(connection: Connection, asked: Mapping[str, Any]) -> Facts:
 
 def companions_in(connection: Connection, facts: Facts, now: datetime) -> str:
     """Counts them in, each on a seat."""
+    by_hand.lock(connection, facts["room"])
     return _count(connection, facts, facts["bodies"], now)
 
 
 def companions_out(connection: Connection, facts: Facts, now: datetime) -> str:
     """Counts them out: their seats come back."""
+    by_hand.lock(connection, facts["room"])
     going(connection, facts)  # between the check and now, others may have counted
     return _count(connection, facts, -facts["bodies"], now)
 
 
 def inside(connection: Connection, room: str, delegation: str) -> int:
-    """The companions of a delegation that are counted in."""
+    """The companions of a delegation that are counted in, and that no head count has dealt with since."""
     mine = schema.companion
-    query = select(func.coalesce(func.sum(mine.c.bodies), 0)).where(mine.c.room == room)
+    query = select(func.coalesce(func.sum(mine.c.bodies), 0)).where(mine.c.room == room, mine.c.settled.is_(False))
     return int(connection.execute(query.where(mine.c.delegation == delegation)).scalar_one())
 
 

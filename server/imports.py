@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from admission.errors import ConfigError
-from server import badges, columns, event
+from server import badges, columns, counting, event
 from server.badges import Random
 from server.checks import broken, check
 from server.columns import FILES
+from server.phrase import marked as _
 from server.phrase import phrase
 from server.sheet import Problem, Row, read
 from server.store import schema, versions
@@ -134,8 +135,39 @@ def _read(connection: Connection, files: Mapping[str, bytes]) -> tuple[Sheets, l
             problems += found
     known = {kind: _known(connection, kind) for kind in FILES}
     problems += check(sheets, known, broken(problems))
+    sheets |= {"rooms": _with_reserves(sheets["rooms"], known["rooms"])} if "rooms" in sheets else {}
+    problems += _frozen(connection, sheets, known)
     order = [f"{kind}.csv" for kind in FILES]
     return sheets, sorted(problems, key=lambda p: (order.index(p.file), p.line))
+
+
+def _with_reserves(rows: list[Row], known: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """A reserve that a file does not name stays as it is, where the limit does."""
+    out = []
+    for row in rows:
+        was, values = known.get(row.values.get("room", "")), row.values
+        if was is not None and values.get("reserve") is None and values.get("limit") == was["limit"]:
+            values = {**values, "reserve": was["reserve"]}
+        out.append(Row(row.line, values))
+    return out
+
+
+def _frozen(connection: Connection, sheets: Sheets, known: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """What of a room can no longer be changed by a file once people have been counted there: its count rests on it."""
+    found = []
+    for row in sheets.get("rooms", []):
+        was = known["rooms"].get(row.values.get("room", ""))
+        if was is None or "exits" not in row.values or not counting.has_counted(connection, was["id"]):
+            continue
+        if row.values["exits"] != was["exits"]:
+            what = phrase("people have been counted here already: what an exit proves can no longer be changed")
+            found.append(Problem("rooms.csv", row.line, "exits", what))
+        wanted = {name: row.values.get(name) for name in ("limit", "reserve")}
+        for name in [name for name in wanted if was["limit"] is not None and wanted[name] != was[name]]:
+            said = _("is {was} now; with people counted here only the act “Change a room's limit” changes it")
+            what = phrase(said, was=was[name])
+            found.append(Problem("rooms.csv", row.line, name, what))
+    return found
 
 
 def _known(connection: Connection, kind: str) -> dict[str, Mapping[str, Any]]:

@@ -60,7 +60,10 @@ WORDS: Mapping[str, Words] = {
     ),
     "restore": Words(
         _("The database is an older copy"),
-        _("No seat is granted until every kiosk has reported and a supervisor has confirmed each room."),
+        _(
+            "No seat is granted until every kiosk has reported and a supervisor has confirmed each room. A lock, a "
+            "limit, a revocation or a check-in by hand made after the copy is not in it: make it again."
+        ),
         grave=True,
     ),
     "store_lost": Words(

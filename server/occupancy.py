@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, func, select
 
+from admission.stays import How
 from admission.venue import Programme, Room, Session, capacity_at
 from server import incidents, settings, standings
 from server.current import Picture
@@ -85,7 +86,7 @@ def inside(connection: Connection) -> dict[str, int]:
 
 def _moves(connection: Connection, sessions: Sequence[str], now: datetime) -> Moves:
     attending = select(stay.c.session, func.count(stay.c.holder.distinct())).where(
-        stay.c.opened.is_not(None), stay.c.session.in_(sessions)
+        stay.c.opened.is_not(None), stay.c.session.in_(sessions), stay.c.how != How.ANNULLED
     )
     return Moves(
         inside=inside(connection),

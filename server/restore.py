@@ -8,17 +8,22 @@ confirmed the room.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from admission.ledger import State
 from server import incidents
 from server.incidents import Place
-from server.store.schema import account, act, book, device, event, gate, incarnation, incident, room
+from server.store import versions
+from server.store.accounts import DESK
+from server.store.schema import account, act, book, companion, device, event, gate, incarnation, incident, room
 
 _of_store = (account.c.device == incarnation.c.device) & (account.c.incarnation == incarnation.c.incarnation)
 HOLDS_AN_ERA = 16
 """Bits: an era has fewer than 65,536 holds of a room."""
+CHANGES_AN_ERA = 24
+"""Bits: an era has fewer than 16 million changes to programme or badges."""
 
 
 def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, object]) -> int:
@@ -33,6 +38,7 @@ def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, 
     connection.execute(update(book).where(book.c.recount > 0).values(recount=0))
     # Kiosks may know of holds that this copy does not: those of the new era have numbers beyond all of them.
     connection.execute(update(book).values(hold=era << HOLDS_AN_ERA, heads=None))
+    versions.jump(connection, era << CHANGES_AN_ERA)
     place = Place(device=str(facts.get("device", "")))
     incidents.raise_incident(connection, "restore", now, place, facts | {"era": era})
     return era
@@ -62,17 +68,29 @@ def awaited(connection: Connection, era: int) -> Sequence[str]:
 def with_new_stores(connection: Connection, room: str) -> Sequence[str]:
     """The kiosks of the room with a store that this database has heard of only since it was put back, unless heads were
     counted since: an earlier store of theirs may have been begun, and lost, after the copy was made."""
-    since = select(func.coalesce(func.max(incident.c.at), 0)).where(incident.c.kind == "restore").scalar_subquery()
-    counted = select(act.c.id).where(
-        act.c.room == room, act.c.kind.in_(["count", "clear"]), act.c.state == "done", act.c.confirmed > since
-    )
+    counted = _counted_since(room)
     query = (
         select(incarnation.c.device)
         .join(device, device.c.id == incarnation.c.device)
         .join(gate, gate.c.id == device.c.gate)
-        .where(gate.c.room == room, device.c.revoked.is_(None), incarnation.c.registered >= since, ~counted.exists())
+        .where(
+            gate.c.room == room,
+            device.c.revoked.is_(None),
+            incarnation.c.registered >= _last_restore(),
+            ~counted.exists(),
+        )
     )
     return sorted(set(connection.execute(query).scalars()))
+
+
+def by_hand(connection: Connection, room_id: str) -> bool:
+    """Whether people were let into the room by hand, and no heads counted since the restore: more may have been let in
+    after the copy was made, and nothing but this database knew of them."""
+    used = select(account.c.room).where(account.c.device == DESK, account.c.room == room_id)
+    others = select(companion.c.room).where(companion.c.room == room_id)
+    if connection.execute(used.union(others).limit(1)).first() is None:
+        return False
+    return not connection.execute(select(_counted_since(room_id).exists())).scalar_one()
 
 
 def confirm(connection: Connection, room: str) -> None:
@@ -87,7 +105,9 @@ def try_open(connection: Connection, room: str, era: int) -> bool:
     vowed = connection.execute(select(book.c.vowed_era).where(book.c.room == room)).scalar_one()
     if vowed < era or awaited(connection, era):
         return False
-    if with_new_stores(connection, room):  # confirmed too early: it has to be confirmed again, after a head count
+    if with_new_stores(connection, room) or by_hand(
+        connection, room
+    ):  # confirmed too early: it has to be confirmed again, after a head count
         connection.execute(update(book).where(book.c.room == room).values(vowed_era=era - 1))
         return False
     connection.execute(update(book).where(book.c.room == room).values(open_era=era))
@@ -105,6 +125,16 @@ def is_recovering(connection: Connection) -> bool:
     """Whether any room grants nothing because of a restore."""
     era = select(event.c.era).scalar_subquery()
     return bool(connection.execute(select(func.count()).where(book.c.open_era < era, _counted())).scalar_one())
+
+
+def _last_restore() -> Any:
+    return select(func.coalesce(func.max(incident.c.at), 0)).where(incident.c.kind == "restore").scalar_subquery()
+
+
+def _counted_since(room_id: str) -> Select[int]:
+    """The head counts of the room since the last restore."""
+    counts = act.c.kind.in_(["count", "clear"]) & (act.c.state == "done")
+    return select(act.c.id).where(act.c.room == room_id, counts, act.c.confirmed > _last_restore())
 
 
 def _counted() -> ColumnElement[bool]:

@@ -259,7 +259,9 @@ def _unbadged(programme: Programme, named: Mapping[str, int], bodies: Mapping[st
 def _companions(connection: Connection, places: Iterable[Place]) -> dict[tuple[str, str], int]:
     total = func.sum(companion.c.bodies)
     rows = connection.execute(
-        select(companion.c.room, companion.c.delegation, total).group_by(companion.c.room, companion.c.delegation)
+        select(companion.c.room, companion.c.delegation, total)
+        .where(companion.c.settled.is_(False))
+        .group_by(companion.c.room, companion.c.delegation)
     )
     rooms = {one.id for one in places}
     return {(room, of): int(bodies) for room, of, bodies in rows if bodies > 0 and room in rooms}

@@ -18,7 +18,7 @@ from admission.passage import Kind
 from admission.stays import How
 from admission.venue import Exits
 from server.proofs.evidence import Check, Gathering, many, rows
-from server.store.schema import act, book, passage, room, stay
+from server.store.schema import act, book, companion, passage, room, stay
 
 SECTION = "Stays"
 INSIDE = (Kind.ENTRY, Kind.FORCED)
@@ -190,8 +190,21 @@ def _credits(connection: Connection, total: _Total, found: Gathering) -> Check:
         if row.forced != came:
             text = f"{row.room}: {row.forced} people were counted in, but the acts say {came}"
             found.wrong(text, room=row.room, forced=row.forced, proven=came)
+    _twice(connection, found)
     seats = sum(row.closed for row in rows_of)
     return found.check(f"{many(seats, 'seat')} that came back through the server: one for each credited stay or body")
+
+
+def _twice(connection: Connection, found: Gathering) -> None:
+    """An entry is annulled once; and no more companions go out than came in."""
+    entry = (passage.c.device, passage.c.incarnation, passage.c.of)
+    query = select(*entry, func.count()).where(passage.c.kind == Kind.ANNULLED).group_by(*entry)
+    for device, _number, seq, times in rows(connection, query.having(func.count() > 1)):
+        found.wrong(f"{device}: no. {seq} was annulled {times} times", device=device, seq=seq)
+    left = func.sum(companion.c.bodies)
+    by = (companion.c.room, companion.c.delegation)
+    for where, _of, bodies in rows(connection, select(*by, left).group_by(*by).having(left < 0)):
+        found.wrong(f"{where}: {-bodies} more companions of one delegation were counted out than in", room=where)
 
 
 def _bodies(connection: Connection) -> Counter[tuple[str, str]]:

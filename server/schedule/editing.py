@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from admission.errors import ConfigError
 from admission.venue import CATEGORIES
-from server import event, trail
+from server import counting, event, trail
 from server.phrase import phrase
 from server.schedule import consequences, reading
 from server.schedule.things import (
@@ -156,16 +156,9 @@ def happened(connection: Connection, ref: str) -> int:
     return int(rows) + int(connection.execute(kept).scalar_one())
 
 
-def counted(connection: Connection, room: str) -> bool:
-    """Whether anybody has passed a gate of the room, or a kiosk has seats of it."""
-    passed = select(schema.passage.c.id).where(schema.passage.c.room == room).limit(1)
-    seated = select(schema.account.c.device).where(schema.account.c.room == room, schema.account.c.granted > 0).limit(1)
-    return connection.execute(passed).first() is not None or connection.execute(seated).first() is not None
-
-
 def _frozen(connection: Connection, kind: Kind, row: Mapping[str, Any], values: Mapping[str, Any]) -> reading.Problems:
     """What can no longer be changed, because the room's count rests on it."""
-    if kind is not ROOM or values["exits"] == row["exits"] or not counted(connection, row["id"]):
+    if kind is not ROOM or values["exits"] == row["exits"] or not counting.has_counted(connection, row["id"]):
         return {}
     return {"exits": phrase("people have been counted here already: what an exit proves can no longer be changed")}
 

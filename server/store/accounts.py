@@ -22,6 +22,9 @@ from server.store.schema import (
     gate,
 )
 
+DESK = "@desk"
+"""The device in whose name the registration desk lets people in by hand; no kiosk can be called so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:

@@ -311,6 +311,8 @@ def _sqlite_engine(path: Path, use: Use) -> Engine:
             connection.execute("PRAGMA wal_autocheckpoint=0")
         if use is Use.READER:
             connection.execute("PRAGMA query_only=ON")
+        else:
+            connection.execute("PRAGMA secure_delete=ON")  # what is deleted, a name perhaps, is overwritten
         if use is Use.COMMAND:
             connection.isolation_level = None
 

@@ -1,7 +1,7 @@
 """The statements behind quotas: how many people of a delegation may attend a session, and how many have.
 
 Hot like those of :mod:`server.store.passages`, and run in the same way. Who attends is told by stays: whoever came in
-and was not annulled has attended, however often.
+and was not annulled has attended, however often. Who was erased since is counted among the numbers that are kept.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from sqlalchemy import Connection, func, literal_column, select
 
 from server.store.engine import execute, given
 from server.store.holders import Holder
-from server.store.schema import person, quota, session, stay
+from server.store.schema import kept_count, person, quota, session, stay
 
 _others = person.alias("other")
-_came = (
+_erased = (
+    select(func.coalesce(func.sum(kept_count.c.people), literal_column("0")))
+    .where(kept_count.c.session == quota.c.session, kept_count.c.delegation == quota.c.delegation)
+    .scalar_subquery()
+)
+_known = (
     select(func.count(stay.c.holder.distinct()))
     .select_from(stay.join(_others, _others.c.id == stay.c.holder))
     .where(
@@ -27,6 +32,7 @@ _came = (
     )
     .scalar_subquery()
 )
+_came = _known + _erased
 _of_room: Any = (
     select(quota.c.session, quota.c.most, _came)
     .select_from(

@@ -161,6 +161,7 @@ person = Table(
     Column("code", Text, nullable=False, server_default=""),  # a steward's code at the doors, as an Argon2id hash
     Column("edition", Integer, nullable=False, server_default="1"),
     Index("ix_person_delegation", "delegation"),
+    sqlite_autoincrement=True,  # nobody is given the number of somebody who was erased
 )
 
 # How many people of a delegation may attend a session. Hard while the server is in reach of the gate, told of after.
@@ -443,6 +444,7 @@ companion = Table(
     Column("delegation", Text, nullable=False),
     Column("bodies", Integer, nullable=False),  # below 0: out
     Column("act", Id),
+    Column("settled", Boolean, nullable=False, server_default=false()),  # a head count has dealt with their seats
 )
 
 # Every card that was printed or handed over.

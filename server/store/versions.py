@@ -21,6 +21,12 @@ def bump(connection: Connection, name: str) -> int:
     return current(connection, name)
 
 
+def jump(connection: Connection, at_least: int) -> None:
+    """Takes every change number beyond ``at_least``: after a restore, numbers that were given out must not come again,
+    for a kiosk that holds one takes it for the same news."""
+    connection.execute(update(version).where(version.c.value < at_least).values(value=at_least))
+
+
 def current(connection: Connection, name: str) -> int:
     """The number given out last."""
     return int(connection.execute(select(version.c.value).where(version.c.name == name)).scalar_one())

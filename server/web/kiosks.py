@@ -99,7 +99,7 @@ class Lanes:
         parts: tuple[wire.ProgrammeNews | None, wire.BadgeNews | None, wire.PresenceNews | None] = (None, None, None)
         if message.lane is Lane.NEWS and message.cursors is not None:
             if message.wait_ms and not _urgent(message, found.outcome) and self._hold(message, seen, picture.acts):
-                found = self._look_again(message, found, picture)
+                found = self._look_again(message, found, self._parts.current.get())  # capacities may have moved
             picture = self._parts.current.get()
             parts = self._news(message, message.cursors, picture)
         programme, badges, presence = parts

@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from admission.errors import ConfigError
 from admission.venue import ZONES, Direction, Exits
+from server import counting
 from server.columns import EVERYONE, INVITED
 from server.live import NEWS, ROOMS
 from server.phrase import Phrase
@@ -271,7 +272,7 @@ def _page(
         session=next((one for one in known.programme.sessions if one.id == ref), None) if kind is SESSION else None,
         listed=lists.counts(connection, ref) if kind is SESSION and ref else (0, 0),
         passed=editing.happened(connection, ref) if kind is SESSION and ref else 0,
-        counted=editing.counted(connection, ref) if kind is ROOM and ref else False,
+        counted=counting.has_counted(connection, ref) if kind is ROOM and ref else False,
         categories=connection.execute(select(schema.category).order_by(category.code)).mappings().all(),
         themes=connection.execute(select(schema.session.c.theme).distinct().order_by(schema.session.c.theme))
         .scalars()

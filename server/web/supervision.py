@@ -17,11 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from admission.errors import ConfigError
 from admission.venue import Exits
-from server import acts, by_hand, counting, effects, incidents, particulars, restore
+from server import acts, counting, effects, incidents, particulars, restore
 from server.acts import Act, Actor, State
 from server.deeds import DEEDS
 from server.live import NEWS, ROOMS
 from server.store import schema
+from server.store.accounts import DESK
 from server.users import Role
 from server.web.auth import ACTORS, only
 
@@ -133,7 +134,7 @@ def _overview(parts: Parts, problem: ConfigError | None) -> str:
     before = request.args.get("before", type=int)
     with parts.store.read() as connection:
         seen = _now(parts, connection)
-        rows = acts.newest(connection, PAGE + 1, before if before is not None and before < 2**63 else None)
+        rows = acts.newest(connection, PAGE + 1, before if before is not None and 0 < before < 2**63 else None)
         known = _names(parts, connection, [*seen["waiting"], *rows])
         did = _did(connection)
     return render_template(
@@ -258,7 +259,7 @@ def _rooms(connection: Connection, kind: str) -> list[dict[str, Any]]:
 
 def _kiosks(connection: Connection) -> list[str]:
     """Kiosks whose key is believed, and those that are still asked about."""
-    real = schema.device.c.id != by_hand.DEVICE
+    real = schema.device.c.id != DESK
     return list(connection.execute(select(schema.device.c.id).where(real).order_by(schema.device.c.id)).scalars())
 
 

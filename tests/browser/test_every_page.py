@@ -1,4 +1,4 @@
-"""Every page that an admin or a desk can reach from the menu, in a summit in full swing: accessible (WCAG 2.2 AA, by
+"""Every page that an admin can reach from the menu, in a summit in full swing: accessible (WCAG 2.2 AA, by
 axe), light enough, within the width of every screen, and without a complaint in the console; in three languages."""
 
 from __future__ import annotations
@@ -116,12 +116,12 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("role", ["admin", "desk", "auditor"])
-def test_every_page_is_accessible_light_and_within_its_screen(summit: Summit, window: Window, role: str) -> None:
-    page = signed_in(window, summit, role)
+def test_every_page_is_accessible_light_and_within_its_screen(summit: Summit, window: Window) -> None:
+    """An admin opens them all; other roles see less of the same pages."""
+    page = signed_in(window, summit, "admin")
     sizes, wrong = weigh(page), []
-    every = pages(page, summit.address, MOST_PAGES if role == "admin" else 25)
-    assert len(every) > (30 if role == "admin" else 6)
+    every = pages(page, summit.address)
+    assert len(every) > 30
     for place, path in enumerate(every):
         sizes.clear()
         page.set_viewport_size(dict(zip(("width", "height"), SIZES["phone" if place % 2 else "desktop"], strict=True)))  # type: ignore[arg-type]

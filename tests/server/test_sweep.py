@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 from werkzeug.test import TestResponse
 
 from admission import wire
+from admission.venue import Room
 from admission.wire import Cursors, Lane
-from server import trail
-from server.store import schema
+from server import restore, trail
+from server.store import schema, versions
 from server.store.engine import migrate, open_store
+from server.store.instants import to_ms
 from server.users import Role
 from tests.pages import Site, token
+from tests.world import utc_now
 
 MAY = {"supervisor", "admin"}
 
@@ -116,7 +119,6 @@ def test_others_may_not(site: Site, role: str) -> None:
         ("close", {"room": "hall", "why": "", "reason": " "}, "give a reason"),
         ("open", {"room": "hall", "whom": "some", "reason": "x"}, "Tick the categories"),
         ("open", {"room": "hall", "whom": "some", "only": "kings", "reason": "x"}, "there is no category kings"),
-        ("close", {"room": "a\0b", "why": "Drill"}, "there is no room"),
     ],
 )
 def test_what_cannot_be_is_said_and_closes_nothing(site: Site, kind: str, form: dict[str, str], why: str) -> None:
@@ -177,3 +179,50 @@ def test_a_note_is_kept_with_the_incident_and_tells_open_pages(site: Site) -> No
         first = next(part for part in map(bytes, stream.iter_encoded()) if b"event: board" in part)
     board = json.loads(first.decode().split("data: ", 1)[1])
     assert board["incidents"] == {"open": 1, "grave": 0, "newest": number}
+
+
+def test_after_a_restore_no_kiosk_takes_old_news_for_new_ones(site: Site) -> None:
+    """The numbers of changes that were given out after the copy was made must not come again."""
+    with site.store.read() as connection:
+        copy = versions.current(connection, versions.PROGRAMME)
+    held = copy + 1  # what a kiosk heard of a change that the copy does not know
+
+    def put_back(connection: Connection) -> None:
+        restore.raise_era(connection, 0, to_ms(utc_now()), {})
+
+    site.store.write(put_back)
+    post(site.signed_in("supervisor"), "/sweep/close", room="", why="Drill")
+    body, headers = site.kiosk.seal(site.kiosk.letter(lane=Lane.NEWS, cursors=Cursors(programme=held)))
+    answer = wire.decode_answer(site.app.test_client().post("/api/v1/exchange", data=body, headers=headers).data)
+    assert answer.programme is not None
+    assert {room.only for room in answer.programme.programme.rooms} == {0}
+
+
+def test_a_kiosk_that_is_woken_by_a_lowered_limit_is_seated_under_the_new_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.enter("p1")
+    parts = site.app.extensions["threshold"]
+    held = Cursors(programme=hears(site), badges=parts.current.get().badges_version, presence=1 << 40)
+    hub, wait = parts.hub, parts.hub.wait
+
+    def lower(connection: Connection) -> None:
+        connection.execute(update(schema.room).where(schema.room.c.id == "hall").values(limit=10, reserve=0))
+        versions.bump(connection, versions.PROGRAMME)
+
+    def lowered_meanwhile(topics: Sequence[str], seen: tuple[int, ...], _timeout: float) -> tuple[int, ...]:
+        site.store.write(lower)
+        hub.tell("rooms", "news")
+        counts: tuple[int, ...] = wait(topics, seen, 0)
+        return counts
+
+    monkeypatch.setattr(hub, "wait", lowered_meanwhile)
+    body, headers = site.kiosk.seal(site.kiosk.letter(lane=Lane.NEWS, cursors=held, wait_ms=4000))
+    answer = wire.decode_answer(site.app.test_client().post("/api/v1/exchange", data=body, headers=headers).data)
+    assert {room.limit for room in site_rooms(site) if room.id == "hall"} == {10}
+    [grant] = answer.grants
+    assert grant.target <= 10
+
+
+def site_rooms(site: Site) -> tuple[Room, ...]:
+    return site.app.extensions["threshold"].current.get().programme.rooms  # type: ignore[no-any-return]

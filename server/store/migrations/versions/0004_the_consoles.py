@@ -30,6 +30,7 @@ def upgrade() -> None:
     sa.Column('delegation', sa.Text(), nullable=False),
     sa.Column('bodies', sa.Integer(), nullable=False),
     sa.Column('act', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('settled', sa.Boolean(), server_default=sa.text('0') if op.get_bind().dialect.name == 'sqlite' else sa.text('false'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_companion'))
     )
     op.create_table('export',
@@ -156,7 +157,12 @@ def upgrade() -> None:
     with op.batch_alter_table('incarnation', schema=None) as batch_op:
         batch_op.add_column(sa.Column('programme', sa.BigInteger(), server_default='0', nullable=False))
 
-    with op.batch_alter_table('person', schema=None) as batch_op:
+    with op.batch_alter_table(
+        'person',
+        schema=None,
+        recreate='always' if op.get_bind().dialect.name == 'sqlite' else 'auto',
+        table_kwargs={'sqlite_autoincrement': True},
+    ) as batch_op:
         batch_op.add_column(sa.Column('edition', sa.Integer(), server_default='1', nullable=False))
         batch_op.create_index('ix_person_delegation', ['delegation'], unique=False)
 
