@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from server.store.instants import from_ms, to_ms
 from server.store.schema import act, person, trail
 
 PAGE = 50
+PART = 500
 ACTS = "act"
 """What acts are about, as a filter."""
 MOST = 2**63
@@ -63,6 +64,8 @@ class Filters:
 
 
 Place = tuple[int, int, int]
+Part = tuple[list[Entry], dict[str, str]]
+Reading = Callable[[Callable[[Connection], Part]], Part]
 
 
 def parse(given: Mapping[str, str], zone: ZoneInfo) -> Filters:
@@ -93,7 +96,7 @@ def page(connection: Connection, filters: Filters, before: Place | None = None, 
     return sorted(found, key=lambda one: (one.at, one.table, one.id), reverse=True)[:limit]
 
 
-def everything(connection: Connection, filters: Filters, limit: int = 500) -> Iterator[list[Entry]]:
+def everything(connection: Connection, filters: Filters, limit: int = PART) -> Iterator[list[Entry]]:
     """All entries, the newest first, in parts."""
     before: Place | None = None
     while some := page(connection, filters, before, limit):
@@ -102,12 +105,22 @@ def everything(connection: Connection, filters: Filters, limit: int = 500) -> It
         before = (last.at, last.table, last.id)
 
 
-def export(connection: Connection, filters: Filters, zone: ZoneInfo) -> Iterator[str]:
-    """The entries as CSV, in parts; times are the venue's. A byte-order mark tells spreadsheets that it is UTF-8."""
+def export(reading: Reading, filters: Filters, zone: ZoneInfo) -> Iterator[str]:
+    """The entries as CSV, in parts; times are the venue's. A byte-order mark tells spreadsheets that it is UTF-8.
+    Every part is read by itself, through ``reading``, so that nothing is held while a client takes it."""
     yield "\ufeff" + _line(("time", "user", "what", "about", "ref", "address", "facts"))
-    for some in everything(connection, filters):
-        known = names(connection, some)
+    before: Place | None = None
+
+    def read(connection: Connection) -> Part:
+        some = page(connection, filters, before, PART)
+        return some, names(connection, some)
+
+    while True:
+        some, known = reading(read)
+        if not some:
+            return
         yield "".join(_line(_cells(entry, known, zone)) for entry in some)
+        before = (some[-1].at, some[-1].table, some[-1].id)
 
 
 def choices(connection: Connection) -> dict[str, list[str]]:

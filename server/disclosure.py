@@ -187,7 +187,7 @@ def _value(name: str, value: Any, zone: ZoneInfo) -> Any:
     return msgspec.json.decode(value) if name == "facts" else value
 
 
-LOOKS = ("viewed", "exported", "downloaded", "printed", "shown", "searched")
+LOOKS = ("viewed", "exported", "downloaded", "took", "printed", "shown", "searched")
 """What the trail calls it when somebody saw or took home what is held of people."""
 
 

@@ -22,11 +22,15 @@ from server.phrase import phrase
 from server.store.instants import to_ms
 from server.store.schema import event, export
 from server.trail import Who
+from server.users import Role
 
 KEPT = timedelta(hours=24)
 AT_ONCE = 2
+MOST = 10
+"""So many files may be kept or waited for at a time, by everybody together."""
 SHOWN = 50
 FULL_DISK = _("the disk is full; free some space and ask for it again")
+LOW_DISK = _("the disk is nearly full: less than 1 GB or 5 per cent is free; free some space and ask for it again")
 BROKEN_DISK = _("the disk failed; tell the admin, and ask for it again")
 BROKEN = _("the server failed at this; tell the admin the time, and ask for it again")
 DIED = _("the server was stopped meanwhile; ask for it again")
@@ -39,11 +43,30 @@ class Format(StrEnum):
     XLSX = "xlsx"
     JSON_LINES = "jsonl"
     ARCHIVE = "archive"
+    WITH_AUDIT = "archive-audit"
+    """The archive with the table trail."""
+
+    @property
+    def archive(self) -> bool:
+        """Whether it is the whole event, whatever is filtered."""
+        return self in (Format.ARCHIVE, Format.WITH_AUDIT)
 
     @property
     def suffix(self) -> str:
         """How the file's name ends."""
-        return "db" if self is Format.ARCHIVE else self.value
+        return "db" if self.archive else self.value
+
+
+FOR: Mapping[Format, frozenset[Role]] = {
+    Format.ARCHIVE: frozenset({Role.ORGANISER, Role.ADMIN}),
+    Format.WITH_AUDIT: frozenset({Role.ADMIN}),
+}
+"""Who may have a file of this format made, and take it home; the others are for whoever reads the log. An archive
+holds lists of people, which are no auditor's; with the trail it holds what is no organiser's."""
+
+
+class TooMany(ConfigError):
+    """So many files are kept or waited for that no more are made."""
 
 
 class State(StrEnum):
@@ -88,19 +111,31 @@ class Order:
         return self.state is State.DONE and not self.file
 
 
-def ask(connection: Connection, form: str, fields: Mapping[str, str], who: Who, now: datetime) -> int:
-    """Writes down that somebody wants this file; its number. Raises ConfigError for a format that is none."""
+def may(role: Role, form: Format) -> bool:
+    """Whether this role, which reads the log, may have such a file."""
+    return role in FOR.get(form, frozenset(Role))
+
+
+def parse(form: str) -> Format:
+    """The format of that name. Raises ConfigError if there is none."""
     try:
-        wanted = Format(form)
+        return Format(form)
     except ValueError as error:
         raise ConfigError(
             phrase("{form!r} is no format; formats are: {forms}", form=form, forms=", ".join(Format))
         ) from error
-    kept = {} if wanted is Format.ARCHIVE else filters.given(fields)
-    row: dict[str, Any] = {"format": wanted.value, "filters": msgspec.json.encode(kept).decode(), "by": who.name[:64]}
+
+
+def ask(connection: Connection, form: str, fields: Mapping[str, str], who: Who, now: datetime) -> int:
+    """Writes down that somebody wants this file; its number. Raises ConfigError for a format that is none, TooMany
+    while MOST files are kept or waited for."""
+    chosen = parse(form)
+    _check_room(connection, now)
+    kept = {} if chosen.archive else filters.given(fields)
+    row: dict[str, Any] = {"format": chosen.value, "filters": msgspec.json.encode(kept).decode(), "by": who.name[:64]}
     row |= {"at": to_ms(now), "state": State.WAITING.value}
     number = int(connection.execute(insert(export).values(**row).returning(export.c.id)).scalar_one())
-    note(connection, who, now, "exported", number, {"format": wanted.value, "filters": filters.discreet(kept)})
+    note(connection, who, now, "exported", number, {"format": chosen.value, "filters": filters.discreet(kept)})
     return number
 
 
@@ -143,15 +178,31 @@ def remove(connection: Connection, number: int, who: Who, now: datetime) -> str:
     return order.file
 
 
+def is_old(order: Order, now: datetime) -> bool:
+    """Whether its file is older than is kept, and goes to nobody any more."""
+    return order.ended is not None and order.ended < to_ms(now - KEPT)
+
+
+def has_outdated(connection: Connection, now: datetime) -> bool:
+    """Whether there is something for :func:`outdated` to forget."""
+    return any(_differs(order) for order in _orders(connection, _old(now)))
+
+
 def outdated(connection: Connection, now: datetime) -> list[str]:
     """Forgets what is older than a day; the names of the files, for whoever deletes them. What a filter said of a
-    person is forgotten with them."""
-    return _forget(connection, select(export).where(export.c.file != "", export.c.ended < to_ms(now - KEPT)))
+    person is forgotten with them, and with what was stopped or failed."""
+    return _forget(connection, _old(now))
+
+
+def wanted(connection: Connection) -> tuple[frozenset[str], frozenset[int]]:
+    """The names of the files that are kept, and the numbers of those that are being made."""
+    names = connection.execute(select(export.c.file).where(export.c.file != "")).scalars()
+    return frozenset(names), frozenset(running(connection))
 
 
 def withdraw(connection: Connection, now: datetime) -> list[str]:
-    """Forgets every file, and stops those that are being made: somebody in them was erased. The names of the files,
-    for whoever deletes them."""
+    """Forgets every file and what was looked for with any, and stops those that are being made: somebody in them was
+    erased. The names of the files, for whoever deletes them."""
     stopped = {"state": State.STOPPED.value, "ended": to_ms(now)}
     connection.execute(update(export).where(export.c.state.in_(GOING)).values(**stopped))
     return _forget(connection, select(export))
@@ -204,8 +255,37 @@ def running(connection: Connection) -> list[int]:
     return list(connection.execute(select(export.c.id).where(export.c.state == State.RUNNING)).scalars())
 
 
+def _check_room(connection: Connection, now: datetime) -> None:
+    """Raises TooMany while as many files are kept or waited for as may be."""
+    connection.execute(select(event.c.id).with_for_update())  # of two who ask at once, one is counted first
+    fresh = (export.c.file != "") & (export.c.ended >= to_ms(now - KEPT))
+    orders = _orders(connection, select(export).where(export.c.state.in_(GOING) | fresh).order_by(export.c.id))
+    if len(orders) < MOST:
+        return
+    oldest = next((order.file for order in orders if order.file), "")
+    if oldest:
+        raise TooMany(
+            phrase(
+                "{most} files are kept or being made, and no more may be; delete one: {file}", most=MOST, file=oldest
+            )
+        )
+    raise TooMany(phrase("{most} files are being made or wait, and no more may be; stop one, or wait", most=MOST))
+
+
+def _old(now: datetime) -> Select[Any]:
+    return select(export).where(export.c.ended < to_ms(now - KEPT), (export.c.file != "") | (export.c.filters != "{}"))
+
+
+def _orders(connection: Connection, which: Select[Any]) -> list[Order]:
+    return [_order(row) for row in connection.execute(which).mappings()]
+
+
+def _differs(order: Order) -> bool:
+    return bool(order.file) or filters.discreet(order.fields) != order.fields
+
+
 def _forget(connection: Connection, which: Select[Any]) -> list[str]:
-    orders = [_order(row) for row in connection.execute(which).mappings()]
+    orders = [order for order in _orders(connection, which) if _differs(order)]
     for order in orders:
         connection.execute(update(export).where(export.c.id == order.id).values(_forgotten(order)))
     return [order.file for order in orders if order.file]

@@ -9,13 +9,17 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from server.store.instants import from_ms, to_ms
 from server.store.schema import login
 
 LASTS = timedelta(hours=14)
 """A session that was not used for so long is over."""
+LONGEST = timedelta(hours=24)
+"""So long after it has begun a session is over, however much it is used."""
+KEPT = timedelta(days=30)
+"""A session that is over, or was not used, for so long is forgotten; of each user the newest is kept."""
 NOTED = timedelta(minutes=1)
 """That a session was used is written down so often at most."""
 KEY_BYTES = 16
@@ -42,8 +46,10 @@ class Login:
 
 
 def begin(connection: Connection, number: int, browser: Browser, key: bytes, now: datetime) -> int:
-    """Opens a session of the user with that number under ``key`` (16 random bytes); the session's number."""
+    """Opens a session of the user with that number under ``key`` (16 random bytes); the session's number. Forgets what
+    is long over."""
     at = to_ms(now)
+    _forget(connection, at - int(KEPT.total_seconds() * 1000))
     row = {"user": number, "key": key, "begun": at, "seen": at}
     row |= {"address": browser.address[:45], "agent": browser.agent.replace("\0", "")[:200]}
     return int(connection.execute(insert(login).returning(login.c.id), row).scalar_one())
@@ -83,5 +89,12 @@ def end_all(connection: Connection, user: int, now: datetime, *, besides: int = 
     return int(connection.execute(theirs.values(ended=to_ms(now))).rowcount)
 
 
+def _forget(connection: Connection, floor: int) -> None:
+    newest = select(func.max(login.c.id)).group_by(login.c.user)
+    old = or_(login.c.ended < floor, login.c.seen < floor)
+    connection.execute(delete(login).where(old, login.c.id.not_in(newest)))
+
+
 def _is_open(now: datetime) -> ColumnElement[bool]:
-    return and_(login.c.ended.is_(None), login.c.seen > to_ms(now - LASTS))
+    begun = login.c.begun > to_ms(now - LONGEST)
+    return and_(login.c.ended.is_(None), login.c.seen > to_ms(now - LASTS), begun)

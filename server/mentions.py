@@ -7,12 +7,13 @@ a person in other words cannot be found. Knows nothing of passages or stays.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Table, bindparam, cast, func, or_, select, update
 
 from server.store.schema import act, badge, export, incident, incident_note, roll_call, trail
 
@@ -59,17 +60,21 @@ class Scrubber:
 
     def __init__(self, people: Iterable[Named]) -> None:
         self._people = list(people)
-        self._marks = {one.ref: one.mark for one in self._people}
+        self._marks = {one.ref.casefold(): one.mark for one in self._people}
         names = [(one.name, one.mark) for one in self._people if one.name.strip()]
         refs = [(one.ref, one.mark) for one in self._people if _telling(one.ref)]
-        self._texts = [(text.casefold(), text, mark) for text, mark in (*names, *refs)]
+        folded = ((_fold(text)[0], mark) for text, mark in (*names, *refs))
+        self._texts = [(text, _words(text), mark) for text, mark in folded if text.strip()]
 
     def text(self, said: str) -> str:
-        """The text without full names, and without references that cannot be a common word or number."""
-        folded = said.casefold()
-        for plain, text, mark in self._texts:
+        """The text without full names, and without references that cannot be a common word or number; in whatever
+        letters they were written, capital or small, with accents or without."""
+        folded, starts = _fold(said)
+        for plain, words, mark in self._texts:
             if plain in folded:
-                said = _words(text).sub(mark, said)
+                for found in reversed(list(words.finditer(folded))):
+                    said = said[: starts[found.start()]] + mark + said[starts[found.end()] :]
+                folded, starts = _fold(said)
         return said
 
     def facts(self, facts: Any, key: str = "") -> Any:
@@ -84,17 +89,22 @@ class Scrubber:
 
     def ref(self, ref: str) -> str:
         """A reference, or the mark in its place."""
-        return self._marks.get(ref, ref)
+        return self._marks.get(ref.casefold(), ref)
 
     def _key(self, name: object) -> str:
-        return self._marks.get(str(name), str(name))
+        return self.ref(str(name))
 
-    def hints(self, column: Column[Any]) -> ColumnElement[bool] | None:
-        """A condition that every row holds which names one of them; None: read every row."""
+    def hints(self, column: Column[Any], octets: Any) -> ColumnElement[bool] | None:
+        """A condition that every row holds which names one of them; None: read every row.
+
+        SQLite folds no letter but those of ASCII: whatever row has another one, and so more ``octets`` than letters,
+        is read."""
         if len(self._people) > FEW:
             return None
-        texts = {text for one in self._people for text in (one.ref, one.name, _quoted(one.name)) if text.strip()}
-        return or_(*(column.contains(text, autoescape=True) for text in texts), *_folded(column, texts))
+        texts = {_fold(text)[0] for one in self._people for text in (one.ref, one.name)}
+        written = {form for text in texts if text.isascii() and text.strip() for form in (text, _quoted(text))}
+        plain = (func.lower(column).contains(text, autoescape=True) for text in sorted(written))
+        return or_(func.length(column) != octets, *plain)
 
 
 def find(connection: Connection, scrubber: Scrubber) -> Iterator[Found]:
@@ -131,7 +141,10 @@ def cut(connection: Connection, scrubber: Scrubber, people: Sequence[Named]) -> 
 def _rows(connection: Connection, table: Table, name: str, scrubber: Scrubber) -> Iterator[tuple[int, str]]:
     """The rows that may name one of them, in parts."""
     column, key = table.c[name], next(iter(table.primary_key.columns))
-    hints, last = scrubber.hints(column), -1
+    octets: Any = func.octet_length(column)
+    if connection.dialect.name == "sqlite":  # it knows that function from 3.43 on
+        octets = func.length(cast(column, LargeBinary))
+    hints, last = scrubber.hints(column, octets), -1
     while True:
         query = select(key, column).where(key > last, column.is_not(None)).order_by(key).limit(PART)
         rows = connection.execute(query if hints is None else query.where(hints)).all()
@@ -141,10 +154,23 @@ def _rows(connection: Connection, table: Table, name: str, scrubber: Scrubber) -
         last = rows[-1][0]
 
 
-def _folded(column: Column[Any], texts: Iterable[str]) -> Iterator[ColumnElement[bool]]:
-    """The same texts in small letters; what a database does not fold stands among the others as it was written."""
-    for text in texts:
-        yield func.lower(column).contains(text.lower(), autoescape=True)
+def _fold(text: str) -> tuple[str, Sequence[int]]:
+    """The text in small letters without the accents of Latin, Greek and Cyrillic letters, which capitals often lack;
+    and where in the text each of its letters begins, and the text ends."""
+    if text.isascii():
+        return text.lower(), range(len(text) + 1)
+    letters: list[str] = []
+    starts: list[int] = []
+    for number, letter in enumerate(text):
+        plain = letter.lower() if letter.isascii() else _plain(letter)
+        letters.append(plain)
+        starts += [number] * len(plain)
+    return "".join(letters), [*starts, len(text)]
+
+
+def _plain(letter: str) -> str:
+    bare = "".join(one for one in unicodedata.normalize("NFKD", letter) if not "\u0300" <= one <= "\u036f")
+    return unicodedata.normalize("NFC", bare).casefold().replace("\u0131", "i")
 
 
 def _quoted(text: str) -> str:
@@ -152,7 +178,7 @@ def _quoted(text: str) -> str:
 
 
 def _words(text: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w]){re.escape(text)}(?![\w])", re.IGNORECASE)
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
 
 
 def _telling(ref: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 from sqlalchemy import Connection
 
-from server import erasure, event, retention
+from server import erasure, event, exports, retention, workshop
 from server.config import Config
 from server.store.engine import Reader, transaction
 from server.traces import Cut
@@ -34,6 +34,8 @@ def register(group: click.Group, now: Callable[[], datetime]) -> None:
                 return work(connection)
 
         done = retention.run(write, now, WHO)
+        if done != Cut():
+            _withdraw(config, now())
         click.echo(
             f"{done.people} people cut out of {done.passages} passages; every count stays"
             if done.people
@@ -56,7 +58,16 @@ def register(group: click.Group, now: Callable[[], datetime]) -> None:
         typed = one.subject.ref if yes else click.prompt("This cannot be undone. Type the reference to confirm")
         with transaction(config.url) as connection:
             _, done = erasure.erase(connection, one.subject.ref, typed, reason, WHO, now())
+        _withdraw(config, now())
         click.echo(f"erased; the name is cut from {done.passages} passages, and kiosks in reach know within seconds")
+
+
+def _withdraw(config: Config, now: datetime) -> None:
+    """Exported files may name whoever was cut: they go, also those that a server is making."""
+    with transaction(config.url) as connection:
+        names = exports.withdraw(connection, now)
+    for name in names:
+        workshop.delete(workshop.folder_at(config.url), name)
 
 
 def _said(config: Config, now: datetime) -> str:

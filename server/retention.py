@@ -134,7 +134,8 @@ def _step(connection: Connection, now: datetime, who: Who, so_far: Cut) -> Cut |
 
 
 def _cut_rest(connection: Connection) -> int:
-    """What names no person but a delegation, or what somebody looked for."""
+    """What names no person but a delegation, or what somebody looked for or uploaded."""
+    traces.forget_uploads(connection)
     if connection.execute(delete(quota)).rowcount:
         versions.bump(connection, versions.PROGRAMME)
     connection.execute(update(companion).where(companion.c.delegation != "").values(delegation=""))
@@ -164,7 +165,8 @@ def _alone(connection: Connection) -> bool:
 class Keeper:
     """Looks once an hour, and soon after the start, whether something is due, and cuts it.
 
-    ``heard`` is called after a cut, to tell kiosks and boards. The thread holds on to nothing: it ends within
+    ``heard`` is called after a cut, to tell kiosks and boards and to withdraw files; ``tidy`` at every look, with the
+    present moment, to throw away what else has lain for long enough. The thread holds on to nothing: it ends within
     seconds once the store is let go of, or ``serving`` says so.
     """
 
@@ -172,6 +174,7 @@ class Keeper:
     clock: Callable[[], datetime]
     heard: Callable[[], None]
     serving: Callable[[], bool] = lambda: True
+    tidy: Callable[[datetime], None] = lambda _now: None
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -181,14 +184,18 @@ class Keeper:
 
     def look(self) -> Cut:
         """Cuts what is due now. A failure is logged, and tried again at the next look."""
+        done = Cut()
         try:
             done = run(partial(self.store.write, patient=True), self.clock)
+            if done != Cut():
+                log.info("retention has cut %d people out of %d passages", done.people, done.passages)
+                self.heard()
         except Exception:
             log.exception("retention could not cut what is due; it tries again within the hour")
-            return Cut()
-        if done != Cut():
-            log.info("retention has cut %d people out of %d passages", done.people, done.passages)
-            self.heard()
+        try:
+            self.tidy(self.clock())
+        except Exception:
+            log.exception("what is old could not be thrown away; it is tried again within the hour")
         return done
 
     def close(self) -> None:

@@ -15,16 +15,21 @@ from datetime import datetime, timedelta
 import msgspec
 import pyotp
 from pyotp.exceptions import OTPVerificationError
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from admission.errors import ConfigError
 from server.phrase import phrase
-from server.store.schema import user
+from server.store.instants import to_ms
+from server.store.schema import setting, user
 
 STEP = timedelta(seconds=30)
 WINDOW = 1
 """So many steps before and after the present one are taken: clocks of phones are off."""
 RECOVERY_CODES = 10
+ENROLLING = "enrolling:"
+ENROL_WITHIN = timedelta(minutes=10)
+"""So long a secret that is being set up is kept, from when it was last shown."""
 
 Random = Callable[[int], bytes]
 """Like os.urandom."""
@@ -33,6 +38,35 @@ Random = Callable[[int], bytes]
 def new_secret(random: Random) -> str:
     """A secret of 160 bits, in base 32, as apps want it."""
     return base64.b32encode(random(20)).decode()
+
+
+def propose(connection: Connection, login: int, now: datetime, random: Random) -> str:
+    """The secret that is being set up in the session of that number: the one that was shown last, or a new one. It is
+    kept here and nowhere else, so that whoever reads the browser's cookie does not learn it."""
+    name, until = f"{ENROLLING}{login}", to_ms(now + ENROL_WITHIN)
+    secret = proposed(connection, login, now) or new_secret(random)
+    row = {"value": msgspec.json.encode([secret, until]).decode()}
+    _drop_old(connection, now)
+    if connection.execute(update(setting).where(setting.c.name == name).values(**row)).rowcount:
+        return secret
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(setting).values(name=name, **row))
+    except IntegrityError:  # the same page was asked for twice at once
+        return proposed(connection, login, now)
+    return secret
+
+
+def proposed(connection: Connection, login: int, now: datetime) -> str:
+    """The secret that is being set up in that session; empty if there is none, or for too long."""
+    kept = connection.execute(select(setting.c.value).where(setting.c.name == f"{ENROLLING}{login}")).scalar()
+    secret, until = msgspec.json.decode(kept, type=tuple[str, int]) if kept else ("", 0)
+    return secret if to_ms(now) < until else ""
+
+
+def drop_proposal(connection: Connection, login: int) -> None:
+    """Forgets what is being set up in that session."""
+    connection.execute(delete(setting).where(setting.c.name == f"{ENROLLING}{login}"))
 
 
 def address(secret: str, name: str, event: str) -> str:
@@ -104,6 +138,12 @@ def left(connection: Connection, number: int) -> int:
     """How many recovery codes the user has left."""
     kept = connection.execute(select(user.c.recovery).where(user.c.id == number)).scalar()
     return len(msgspec.json.decode(kept or "[]"))
+
+
+def _drop_old(connection: Connection, now: datetime) -> None:
+    rows = select(setting.c.name, setting.c.value).where(setting.c.name.startswith(ENROLLING))
+    old = [row.name for row in connection.execute(rows) if msgspec.json.decode(row.value)[1] <= to_ms(now)]
+    connection.execute(delete(setting).where(setting.c.name.in_(old)))
 
 
 def _step(secret: str, code: str, now: datetime) -> int | None:

@@ -16,10 +16,12 @@ from admission.stays import How
 from server import mentions
 from server.mentions import Named, Scrubber
 from server.store import versions
-from server.store.schema import badge, export, kept_count, listing, passage, person, roll_mark, stay
+from server.store.schema import badge, export, kept_count, listing, passage, person, roll_mark, setting, stay
 
 DAY_MS = 86_400_000
 """Exported files that are older are deleted by whoever made them (server/exports.py)."""
+UPLOADS = "tray:"
+"""So begin the names of the settings in which uploaded lists wait to be imported (server/tray.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,6 @@ def cut(connection: Connection, people: Sequence[Subject], now: int, why: str) -
         return Cut()
     ids = [one.id for one in people]
     _lock(connection, ids)
-    _forget_deleted(connection)
     _keep_counts(connection, ids)
     passages = _cut_passages(connection, ids)
     stays = _cut_stays(connection, ids)
@@ -82,6 +83,7 @@ def cut(connection: Connection, people: Sequence[Subject], now: int, why: str) -
     named = [Named(one.ref, one.name, one.mark) for one in people]
     texts = mentions.cut(connection, Scrubber(named), named)
     _outdate_files(connection, now)
+    forget_uploads(connection)
     connection.execute(delete(listing).where(listing.c.person.in_(ids)))
     connection.execute(delete(person).where(person.c.id.in_(ids)))
     return Cut(len(ids), badges, passages, stays, texts)
@@ -94,10 +96,9 @@ def _lock(connection: Connection, ids: Sequence[int]) -> None:
             connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-def _forget_deleted(connection: Connection) -> None:
-    """What SQLite deletes it overwrites with zeros from now on, so that no name stays in the file."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
+def forget_uploads(connection: Connection) -> None:
+    """Lists that were uploaded and wait to be imported name people too: they have to be uploaded again."""
+    connection.execute(delete(setting).where(setting.c.name.startswith(UPLOADS, autoescape=True)))
 
 
 def _keep_counts(connection: Connection, ids: Sequence[int]) -> None:
@@ -124,14 +125,9 @@ def _newest(column: Any) -> Any:
 
 
 def _cut_passages(connection: Connection, ids: Sequence[int]) -> int:
-    """Passages of one badge are nobody's. Those of several badges of one person stay together under the newest one's
-    number, or an exit by the second would be another body's."""
-    several = (
-        select(passage.c.person)
-        .where(passage.c.person.in_(ids))
-        .group_by(passage.c.person)
-        .having(func.count(passage.c.badge.distinct()) > 1)
-    )
+    """Passages of somebody with one badge are nobody's. Those of somebody with several stay together under the newest
+    one's number, as their stays do, or an exit by the second would be another body's."""
+    several = select(badge.c.person).where(badge.c.person.in_(ids)).group_by(badge.c.person).having(func.count() > 1)
     many = list(connection.execute(several).scalars())
     mine = update(passage).where(passage.c.person.in_(many)).values(person=_newest(passage.c.person))
     joined = connection.execute(mine).rowcount if many else 0

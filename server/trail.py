@@ -15,6 +15,9 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from server.store.schema import trail
 
+LOOKS = ("viewed", "searched", "exported", "downloaded", "took")
+"""What changes nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -70,6 +73,12 @@ def newest(
         if value:
             query = query.where(column == value)
     return [_step(row) for row in connection.execute(query).mappings()]
+
+
+def deeds(connection: Connection, about: str, ref: str, limit: int) -> list[Step]:
+    """The newest rows of what was done to one thing; not who has looked at it, or taken it home."""
+    query = select(trail).where(trail.c.about == about, trail.c.ref == ref, trail.c.what.not_in(LOOKS))
+    return [_step(row) for row in connection.execute(query.order_by(trail.c.id.desc()).limit(limit)).mappings()]
 
 
 def _step(row: RowMapping) -> Step:

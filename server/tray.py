@@ -1,6 +1,7 @@
 """The tray: files that were uploaded and looked at, and wait to be imported exactly as they are, for half an hour.
 
-They are kept in the database, so that any node of the server finds them; only whoever put them there does.
+They are kept in the database, so that any node of the server finds them; only whoever put them there does. Whenever
+somebody is erased they go too (:mod:`server.traces`): they may name that person.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from server.phrase import phrase
 from server.sheet import Problem
 from server.store.instants import to_ms
 from server.store.schema import setting
+from server.traces import UPLOADS
 from server.trail import Who
 
 LASTS = timedelta(minutes=30)
-_PREFIX = "tray:"
+_PREFIX = UPLOADS
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -91,12 +93,21 @@ def drop(connection: Connection, token: str) -> None:
     connection.execute(delete(setting).where(setting.c.name == _PREFIX + token))
 
 
+def has_old(connection: Connection, now: datetime) -> bool:
+    """Whether something has lain there for too long."""
+    return bool(_old(connection, now))
+
+
 def clear(connection: Connection, now: datetime) -> None:
     """Takes out whatever has lain there for too long."""
+    for name in _old(connection, now):
+        connection.execute(delete(setting).where(setting.c.name == name))
+
+
+def _old(connection: Connection, now: datetime) -> list[str]:
     query = select(setting.c.name, setting.c.value).where(setting.c.name.startswith(_PREFIX, autoescape=True))
-    for row in connection.execute(query).all():
-        if msgspec.json.decode(row.value, type=Files).at < to_ms(now - LASTS):
-            connection.execute(delete(setting).where(setting.c.name == row.name))
+    rows = connection.execute(query).all()
+    return [row.name for row in rows if msgspec.json.decode(row.value, type=Files).at < to_ms(now - LASTS)]
 
 
 def told(names: Mapping[str, str], problem: Problem) -> str:

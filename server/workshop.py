@@ -21,15 +21,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy import make_url
+
 from server import event, exports, log
 from server.exports import Format, Order
 from server.filters import parse_filters
 from server.formats import opened
 from server.log import Record
 from server.store.engine import PostgresStore, SqliteStore, Store
-from server.store.instants import to_ms
 
 journal = logging.getLogger(__name__)
+FREE_BYTES, FREE_SHARE = 10**9, 0.05
+"""A file is given up where less of its disk is free: the doors write to the same one."""
 TELL_EVERY = timedelta(milliseconds=400)
 Progress = Callable[[int, int], None]
 """How many rows of how many. Raises Stopped when nobody wants the file any more."""
@@ -40,9 +43,13 @@ class Stopped(Exception):
 
 
 class Maker(Protocol):
-    """Writes the archive to a path, and says how many passages are in it."""
+    """Writes the archive to a path, ``audit``: with the audit trail, and says how many passages are in it."""
 
-    def __call__(self, store: Store, path: Path, made: datetime, progress: Progress) -> int: ...
+    def __call__(self, store: Store, path: Path, made: datetime, progress: Progress, *, audit: bool) -> int: ...
+
+
+class NearlyFull(Exception):
+    """Whatever is written now may be missing to the doors soon."""
 
 
 @dataclass(slots=True)
@@ -53,10 +60,17 @@ class _Told:
 
 
 class Workshop:
-    """Makes what is ordered. ``wake`` after an order; ``begin`` once, when the server starts."""
+    """Makes what is ordered. ``wake`` after an order; ``begin`` once, when the server starts. ``space``: how many
+    bytes the disk of a folder has in all, has used, and has free."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], archive: Maker) -> None:
-        self._store, self._clock, self._archive = store, clock, archive
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        archive: Maker,
+        space: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage,
+    ) -> None:
+        self._store, self._clock, self._archive, self._space = store, clock, archive, space
         self._lock = threading.Lock()
         self._threads = 0
         self.folder = folder_of(store)
@@ -64,9 +78,11 @@ class Workshop:
     def begin(self) -> None:
         """What a server that died was making has failed; what waits is made."""
         with self._store.read() as connection:
-            if not exports.newest(connection, 1):
-                return
+            unused = not exports.newest(connection, 1)
             running, waits = exports.running(connection), bool(exports.waiting(connection))
+        if unused:
+            self.clear()
+            return
         self.folder.mkdir(mode=0o700, exist_ok=True)
         for number in running:
             with self._held(number) as mine:
@@ -86,22 +102,27 @@ class Workshop:
         threading.Thread(target=self._serve, name="exports", daemon=True).start()
 
     def clear(self) -> None:
-        """Deletes what is older than a day."""
+        """Deletes what is older than a day, and whatever file lies here that no order names (any more)."""
+        there = list(self.folder.glob("threshold-*"))  # before the orders are read: a file is there before its name
         with self._store.read() as connection:
-            kept = [order for order in exports.newest(connection, 1000) if order.file]
-        if all(order.ended is None or order.ended >= to_ms(self._clock() - exports.KEPT) for order in kept):
-            return
-        for name in self._store.write(lambda connection: exports.outdated(connection, self._clock())):
-            self.delete(name)
+            old = exports.has_outdated(connection, self._clock())
+            names, made = exports.wanted(connection)
+        if old:
+            for name in self._store.write(lambda connection: exports.outdated(connection, self._clock())):
+                self.delete(name)
+        for path in there:
+            if path.name not in names and _number(path) not in made:
+                self.delete(path.name)
 
     def withdraw(self) -> None:
         """Deletes every file and stops what is being made: for when somebody who may be in them is erased."""
         for name in self._store.write(lambda connection: exports.withdraw(connection, self._clock())):
             self.delete(name)
+        self.clear()
 
     def delete(self, name: str) -> None:
         """Deletes a file."""
-        (self.folder / Path(name).name).unlink(missing_ok=True)
+        delete(self.folder, name)
 
     def path(self, name: str) -> Path | None:
         """Where a file lies; None if it is not there (any more)."""
@@ -144,6 +165,9 @@ class Workshop:
             self._keep(order, part)
         except Stopped:
             journal.info("export %s was stopped", order.id)
+        except NearlyFull:
+            journal.warning("export %s was given up: the disk is nearly full", order.id)
+            self._fail(order.id, exports.LOW_DISK)
         except OSError as error:
             journal.warning("export %s: %s", order.id, error)
             self._fail(order.id, exports.FULL_DISK if error.errno == errno.ENOSPC else exports.BROKEN_DISK)
@@ -167,7 +191,7 @@ class Workshop:
             os.fsync(file.fileno())
         with self._store.read() as connection:
             zone = event.read(connection).zone
-        what = "archive" if order.format is Format.ARCHIVE else "log"
+        what = "archive" if order.format.archive else "log"
         name = f"threshold-{what}-{self._clock().astimezone(zone):%Y%m%d-%H%M}-{order.id}.{order.format.suffix}"
         size = part.stat().st_size
         part.replace(self.folder / name)
@@ -183,8 +207,10 @@ class Workshop:
 
     def _write(self, order: Order, part: Path) -> None:
         progress = self._progress(order.id)
-        if order.format is Format.ARCHIVE:
-            self._archive(self._store, part, self._clock(), progress)
+        self._check_space()
+        if order.format.archive:
+            audit = order.format is Format.WITH_AUDIT
+            self._archive(self._store, part, self._clock(), progress, audit=audit)
             return
         with self._store.read() as connection:
             zone = event.read(connection).zone
@@ -213,10 +239,16 @@ class Workshop:
             if told.at is not None and abs(now - told.at) < TELL_EVERY:
                 return
             told.at = now
+            self._check_space()
             if not self._store.write(lambda connection: exports.tell(connection, number, rows, total), patient=True):
                 raise Stopped
 
         return progress
+
+    def _check_space(self) -> None:
+        total, _used, free = self._space(self.folder)
+        if free < max(FREE_BYTES, FREE_SHARE * total):
+            raise NearlyFull
 
     @contextmanager
     def _held(self, number: int) -> Iterator[bool]:
@@ -232,14 +264,33 @@ class Workshop:
             path.unlink(missing_ok=True)
 
 
+def delete(folder: Path, name: str) -> None:
+    """Deletes a file of the folder, if it is there."""
+    (folder / Path(name).name).unlink(missing_ok=True)
+
+
 def folder_of(store: Store) -> Path:
     """Where the files lie: beside a SQLite database; for PostgreSQL in the system's folder for temporary files, one
     for each database, so that each machine that serves pages has the files that it made."""
     if isinstance(store, SqliteStore):
         return store.path.parent / "exports"
-    address = store.plain_url if isinstance(store, PostgresStore) else str(store.engine.url)
-    name = sha256(address.encode()).hexdigest()[:12]
+    return folder_at(store.plain_url if isinstance(store, PostgresStore) else str(store.engine.url))
+
+
+def folder_at(address: str) -> Path:
+    """The same, by the address of the database."""
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        return Path(str(url.database)).parent / "exports"
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    name = sha256(plain.encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"threshold-exports-{os.getuid()}-{name}"
+
+
+def _number(path: Path) -> int:
+    """The number of the order that the file was made for; -1 if it is no such file."""
+    number = path.stem.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else -1
 
 
 def _sync(folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,15 +30,29 @@ APPLICATION = 0x54485253  # "THRS"
 VERSION = 1
 PART = 2000
 TOKENS = "unicode61 remove_diacritics 2"
+AUDIT = "trail"
+LEFT_OUT = (
+    "Not in this file: the audit trail, of who changed, viewed or took home what, is for admins, who can make an "
+    "archive with it (page Files, or: threshold-server archive)."
+)
 GONE = "no longer in the programme"
 Progress = Callable[[int, int], None]
 
 
-def make(store: Readable, path: Path, made: datetime, progress: Progress = lambda _rows, _total: None) -> int:
-    """Writes the archive to ``path``, which must not be there yet; how many passages are in it.
+def make(
+    store: Readable,
+    path: Path,
+    made: datetime,
+    progress: Progress = lambda _rows, _total: None,
+    *,
+    audit: bool = True,
+) -> int:
+    """Writes the archive to ``path``, which must not be there yet; how many passages are in it. ``audit``: with the
+    audit trail, for whoever may read it.
 
     ``progress`` hears how many rows of how many, and may stop everything by raising. Raises OSError if the disk fails.
     """
+    tables = TABLES if audit else tuple(table for table in TABLES if table.name != AUDIT)
     path.touch(mode=0o600, exist_ok=False)
     database = Database(path, execute_plugins=False)
     try:
@@ -48,9 +62,9 @@ def make(store: Readable, path: Path, made: datetime, progress: Progress = lambd
         with store.read() as connection:
             _at_one_moment(connection)
             venue = event.read(connection)
-            passages = _fill(database, connection, venue.zone, progress)
-        _index(database)
-        _describe(database, venue.name, made.astimezone(venue.zone))
+            passages = _fill(database, connection, tables, venue.zone, progress)
+        _index(database, tables)
+        _describe(database, tables, venue.name, made.astimezone(venue.zone))
         wrong = database.execute("PRAGMA foreign_key_check").fetchall()
         assert not wrong, f"rows that refer to nothing: {wrong[:5]}"
     finally:
@@ -68,10 +82,12 @@ def _at_one_moment(connection: Connection) -> None:
         connection.execution_options(isolation_level="REPEATABLE READ")
 
 
-def _fill(database: Database, connection: Connection, zone: ZoneInfo, progress: Progress) -> int:
+def _fill(
+    database: Database, connection: Connection, tables: Sequence[Table], zone: ZoneInfo, progress: Progress
+) -> int:
     counts = [connection.execute(select(func.count()).select_from(one)).scalar_one() for one in (passage, stay, act)]
     total, done = sum(counts), 0
-    for table in TABLES:
+    for table in tables:
         _create(database, table)
         for part in _parts(connection, table, zone):
             database.table(table.name).insert_all(part, batch_size=PART)
@@ -125,8 +141,8 @@ def _name_the_gone(database: Database) -> None:
     database.conn.commit()
 
 
-def _index(database: Database) -> None:
-    for table in TABLES:
+def _index(database: Database, tables: Sequence[Table]) -> None:
+    for table in tables:
         for columns in table.indexes:
             database.table(table.name).create_index(columns)
         if table.search:
@@ -136,22 +152,24 @@ def _index(database: Database) -> None:
     database.analyze()
 
 
-def _describe(database: Database, title: str, made: datetime) -> None:
+def _describe(database: Database, tables: Sequence[Table], title: str, made: datetime) -> None:
     """``about``: every table, view and column in plain words; ``metadata``: the same as Datasette reads it."""
-    lines = [_line(table.name, "", table.about) for table in TABLES]
-    lines += [_line(table.name, name, column.about) for table in TABLES for name, column in table.columns.items()]
+    lines = [_line(table.name, "", table.about) for table in tables]
+    lines += [_line(table.name, "", LEFT_OUT) for table in TABLES if table not in tables]
+    lines += [_line(table.name, name, column.about) for table in tables for name, column in table.columns.items()]
     lines += [_line(name, "", view.about) for name, view in VIEWS.items()]
     lines += [_line(name, column, said) for name, view in VIEWS.items() for column, said in view.columns.items()]
     lines += [_line("about", "", "This table: what every table, view and column says.")]
     lines += [_line("metadata", "", "When and by what this was made; metadata.json is what Datasette reads (-m).")]
     database.table("about").insert_all(lines, pk=("table", "column"))
-    tables: dict[str, dict[str, object]] = {
+    told: dict[str, dict[str, object]] = {
         table.name: {"description": table.about, "columns": {name: one.about for name, one in table.columns.items()}}
-        for table in TABLES
+        for table in tables
     }
-    tables |= {name: {"description": view.about, "columns": dict(view.columns)} for name, view in VIEWS.items()}
-    description = f"Everything that Threshold knows of this event, made {made:%Y-%m-%d %H:%M}."
-    read = {"title": title, "description": description, "databases": {"archive": {"tables": tables}}}
+    told |= {name: {"description": view.about, "columns": dict(view.columns)} for name, view in VIEWS.items()}
+    but = "" if len(tables) == len(TABLES) else " but who looked at or changed what"
+    description = f"Everything that Threshold knows of this event{but}, made {made:%Y-%m-%d %H:%M}."
+    read = {"title": title, "description": description, "databases": {"archive": {"tables": told}}}
     facts = {"made": made.isoformat(timespec="seconds"), "made_by": "Threshold", "version": str(VERSION)}
     facts["metadata.json"] = json.dumps(read, ensure_ascii=False, indent=1)
     database.table("metadata").insert_all(({"key": key, "value": value} for key, value in facts.items()), pk="key")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, abort, current_app, request
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
@@ -108,6 +108,7 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
         PERMANENT_SESSION_LIFETIME=timedelta(hours=14),
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.before_request(_refuse_nul)
     csrf = CSRFProtect(app)
     csrf.exempt(enrolling := enrolment.blueprint(parts))
     csrf.exempt(programs := api.blueprint(parts))
@@ -129,6 +130,15 @@ def create_app(store: Store, clock: Callable[[], datetime], *, secure_cookies: b
     app.after_request(_guard)
     app.wsgi_app = kiosks.Endpoint(lanes, app.wsgi_app)  # type: ignore[method-assign]  # as Flask's manual does
     return app
+
+
+def _refuse_nul() -> None:
+    """No name, number or text holds a NUL, and PostgreSQL takes none: there is no such page, and no such value."""
+    if "\0" in request.path:
+        abort(404)
+    for given in (request.args, request.form):
+        if any("\0" in name or any("\0" in text for text in texts) for name, texts in given.lists()):
+            abort(400)
 
 
 def _user() -> object | None:

@@ -1,7 +1,7 @@
 """What users set for themselves: password, second factor, language, and where they are signed in.
 
-The secret of a second factor that is being set up is kept in the session of the browser that does so. Recovery codes
-are shown once, in the answer to the form that made them.
+The secret of a second factor that is being set up is kept in the database, never in the cookie, which can be read.
+Recovery codes are shown once, in the answer to the form that made them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from server.web import Parts
 
 T = TypeVar("T")
-ENROLLING = "enrolling"
 
 
 def register(pages: Blueprint, parts: Parts, door: Doorway) -> None:
@@ -102,18 +101,24 @@ def _second_factor(pages: Blueprint, parts: Parts, door: Doorway) -> None:
     @door.limit("SIGN_IN_PER_CODE", doorway.by_user)
     @only(EVERYBODY)
     def enrol() -> ResponseReturnValue:
-        secret, code, number = session.get(ENROLLING, ""), request.form.get("code", ""), current_user.number
-        now = parts.clock()
+        code, number, mine, now = request.form.get("code", ""), current_user.number, current_user.login, parts.clock()
+        with parts.store.read() as connection:
+            secret = second_factor.proposed(connection, mine, now)
         if not secret:
+            flash(gettext("That took too long. Scan the new symbol with the app."), "warn")
             return redirect(url_for("sign_in.second_factor"), 303)
+
+        def work(connection: Connection) -> list[str]:
+            second_factor.drop_proposal(connection, mine)
+            return second_factor.enrol(connection, number, secret, code, now, os.urandom)
+
         try:
             _check_password(parts, door, "password")
-            codes = _noted(parts, "began", lambda c: second_factor.enrol(c, number, secret, code, now, os.urandom))
+            codes = _noted(parts, "began", work)
         except ConfigError as error:
             return _enrolment(parts, error), 400
         except Busy:
             return errors.answer(429)
-        session.pop(ENROLLING, None)
         return render_template("account_codes.html", active="account", codes=codes, fresh=True)
 
 
@@ -218,8 +223,8 @@ def _page(parts: Parts, where: str = "", problem: ConfigError | None = None) -> 
 
 
 def _enrolment(parts: Parts, problem: ConfigError | None) -> str:
-    secret = session.get(ENROLLING) or second_factor.new_secret(os.urandom)
-    session[ENROLLING] = secret
+    mine, now = current_user.login, parts.clock()
+    secret = parts.store.write(lambda connection: second_factor.propose(connection, mine, now, os.urandom))
     drawn = symbol.draw_address(second_factor.address(secret, current_user.name, parts.current.get().event.name))
     text = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
     return render_template("account_second.html", active="account", symbol=drawn, secret=text, problem=problem)

@@ -40,6 +40,7 @@ def blueprint(parts: Parts) -> Blueprint:
     pages = Blueprint("accounts", __name__)
     _all(pages, parts)
     _one(pages, parts)
+    _factor(pages, parts)
     _out(pages, parts)
     return pages
 
@@ -126,19 +127,27 @@ def _one(pages: Blueprint, parts: Parts) -> None:
         return _done(parts, number, work, told)
 
 
-def _out(pages: Blueprint, parts: Parts) -> None:
-    """What is done when something is lost, or was seen by others."""
+def _factor(pages: Blueprint, parts: Parts) -> None:
+    """When the phone with somebody else's second factor is lost."""
 
     @pages.post("/users/<int:number>/second-factor")
     @only(ADMINS)
     def reset_second_factor(number: int) -> ResponseReturnValue:
+        mine = current_user.number
+
         def work(connection: Connection, one: Listed, note: Pen) -> None:
+            if number == mine:
+                raise ConfigError(phrase("switch your own second factor off on the page of your account"))
             second_factor.reset(connection, one.name)
             note(connection, "removed", "second factor", one.name)
 
         return _done(
             parts, number, work, gettext("The second factor is removed; the password alone opens the account.")
         )
+
+
+def _out(pages: Blueprint, parts: Parts) -> None:
+    """What is done when something else is lost, or was seen by others."""
 
     @pages.post("/users/<int:number>/sign-out")
     @only(ADMINS)

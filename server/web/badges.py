@@ -13,12 +13,13 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from admission.errors import ConfigError
-from server import directory, people, printing
+from server import directory, people, printing, trail
 from server.cards import draw_page
 from server.directory import UNPRINTED
 from server.layouts import LAYOUTS
 from server.live import NEWS
 from server.printing import Order
+from server.store.instants import to_ms
 from server.web.auth import DESK, ORGANISERS, only, who
 from server.web.people_person import LAYOUT, remembered_layout, words
 
@@ -75,6 +76,8 @@ def blueprint(parts: Parts) -> Blueprint:
             cards, title = printing.cards_of(connection, done)
         if not cards or done.layout not in LAYOUTS:
             abort(404)
+        by, at = who(), to_ms(parts.clock())
+        parts.store.write(lambda c: trail.note(c, by, at, "downloaded", "print", done.name, {"badges": len(cards)}))
         return _pdf(printing.draw(cards, title, done.layout), f"badges-{done.name[:8]}")
 
     return pages

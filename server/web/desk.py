@@ -27,6 +27,7 @@ from server.web import handover, i18n, people_person
 from server.web.auth import DESK, only, who
 from server.web.desk_words import WORDS, badge_words
 from server.web.seats import with_seats
+from server.web.viewings import Viewings
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -38,14 +39,15 @@ ONE_CARD = "a6"
 def blueprint(parts: Parts) -> Blueprint:
     """The desk's screen, what it does, and the page that hands it to the next shift."""
     pages = Blueprint("desk", __name__)
-    _show(pages, parts)
+    viewings = Viewings(parts)
+    _show(pages, parts, viewings)
     _papers(pages, parts)
     _rooms(pages, parts)
-    handover.add(pages, parts)
+    handover.add(pages, parts, viewings)
     return pages
 
 
-def _show(pages: Blueprint, parts: Parts) -> None:
+def _show(pages: Blueprint, parts: Parts, viewings: Viewings) -> None:
     """What only shows."""
 
     @pages.get("/desk")
@@ -58,13 +60,16 @@ def _show(pages: Blueprint, parts: Parts) -> None:
             found = finding.find(connection, text)
         if len(found) == 1:
             return redirect(url_for("desk.index", person=found[0].ref), 303)
-        return _screen(parts, request.args.get("person", ""), found=found if text.strip() else None, q=text)
+        page = _screen(parts, request.args.get("person", ""), found=found if text.strip() else None, q=text)
+        _note_view(viewings, page[1])
+        return page
 
     @pages.get("/desk/find")
     @only(DESK)
     def find() -> ResponseReturnValue:
         with parts.store.read() as connection:
             found = finding.find(connection, request.args.get("q", ""))
+        viewings.note("desk")
         reply = jsonify(people=[_line(parts, one) for one in found])
         reply.headers["Cache-Control"] = "no-store"
         return reply
@@ -72,7 +77,10 @@ def _show(pages: Blueprint, parts: Parts) -> None:
     @pages.post("/desk/scan")
     @only(DESK)
     def scan() -> ResponseReturnValue:
-        return _scanned(parts, request.form.get("q", ""))
+        text = request.form.get("q", "")
+        if "scanned" in request.form or finding.looks_scanned(text):
+            return _scanned(parts, text)
+        return redirect(url_for("desk.index", q=text[: finding.LONGEST]), 303)
 
     @pages.get("/desk/badge/<int:serial>.pdf")
     @only(DESK)
@@ -127,6 +135,13 @@ def _rooms(pages: Blueprint, parts: Parts) -> None:
         return redirect(
             f"{url_for('desk.index')}?{urlencode({name: text for name, text in kept.items() if text})}", 303
         )
+
+
+def _note_view(viewings: Viewings, status: int) -> None:
+    """That the desk was looked at, and the person whom it showed."""
+    viewings.note("desk")
+    if status == 200 and (ref := request.args.get("person", "")):
+        viewings.note("person", ref)
 
 
 def _ref() -> str:

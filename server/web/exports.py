@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from flask_login import current_user
 
 from admission.errors import ConfigError
 from server import archive, exports, filters, log
@@ -27,6 +28,7 @@ NAMES = {
     Format.XLSX: _("Excel"),
     Format.JSON_LINES: _("JSON Lines"),
     Format.ARCHIVE: _("Archive of the whole event"),
+    Format.WITH_AUDIT: _("Archive with the audit trail"),
 }
 STATES = {
     State.WAITING: (_("waits"), "off"),
@@ -68,6 +70,10 @@ def _show(pages: Blueprint, parts: Parts, workshop: Workshop) -> None:
     @only(LOG_READERS)
     def file(number: int) -> ResponseReturnValue:
         order = _find(parts, number)
+        if not exports.may(current_user.role, order.format):
+            abort(403)
+        if exports.is_old(order, parts.clock()):
+            abort(404)  # somebody in it may be erased by now
         path = workshop.path(order.file) or abort(404)
         who = auth.who()
         parts.store.write(lambda c: exports.note(c, who, parts.clock(), "downloaded", number))
@@ -80,12 +86,9 @@ def _act(pages: Blueprint, parts: Parts, workshop: Workshop) -> None:
     @pages.post("/exports")
     @only(LOG_READERS)
     def ask() -> ResponseReturnValue:
-        form, fields, who = request.form.get("format", ""), filters.given(request.form), auth.who()
-        try:
-            parse_filters(fields, parts.current.get().event.zone)
-            parts.store.write(lambda c: exports.ask(c, form, fields, who, parts.clock()))
-        except (BadFilter, ConfigError) as error:
-            return errors.answer(400, error)
+        workshop.clear()
+        if (refused := _ask(parts)) is not None:
+            return refused
         workshop.wake()
         return redirect(url_for("exports.index"), 303)
 
@@ -110,6 +113,21 @@ def _act(pages: Blueprint, parts: Parts, workshop: Workshop) -> None:
         return redirect(url_for("exports.index"), 303)
 
 
+def _ask(parts: Parts) -> ResponseReturnValue | None:
+    """Writes the order of this request down; the answer if it cannot be."""
+    form, fields, who = request.form.get("format", ""), filters.given(request.form), auth.who()
+    try:
+        if not exports.may(current_user.role, exports.parse(form)):
+            abort(403)
+        parse_filters(fields, parts.current.get().event.zone)
+        parts.store.write(lambda c: exports.ask(c, form, fields, who, parts.clock()))
+    except exports.TooMany as error:
+        return errors.answer(409, error)
+    except (BadFilter, ConfigError) as error:
+        return errors.answer(400, error)
+    return None
+
+
 def _find(parts: Parts, number: int) -> Order:
     if number >= 2**63:
         abort(404)
@@ -126,6 +144,8 @@ def _page(parts: Parts) -> str:
         active="log",
         orders=orders,
         names=NAMES,
+        may=lambda form: exports.may(current_user.role, form),
+        formats=Format,
         states=STATES,
         far=_far,
         size=_size,

@@ -20,6 +20,7 @@ from server.web.auth import DESK, only, who
 
 if TYPE_CHECKING:
     from server.web import Parts
+    from server.web.viewings import Viewings
 
 LABELS = {
     "printed": _("Printed"),
@@ -34,12 +35,13 @@ LABELS = {
 """What each kind of work is called at the head of its column."""
 
 
-def add(pages: Blueprint, parts: Parts) -> None:
+def add(pages: Blueprint, parts: Parts, viewings: Viewings) -> None:
     """Adds the page to the desk's."""
 
     @pages.get("/desk/handover")
     @only(DESK)
     def handover() -> ResponseReturnValue:
+        viewings.note("desk", "handover")
         return _page(parts)
 
     @pages.post("/desk/handover")

@@ -86,7 +86,7 @@ def _do(connection: Connection, what: str, number: int, by: str, note: str, now:
 
 
 def _page(parts: Parts, number: int | None = None, problem: ConfigError | None = None) -> str:
-    resolved = "resolved" in request.args
+    resolved, named = "resolved" in request.args, _is_named()
     with parts.store.read() as connection:
         found = incidents.listed(connection, resolved=resolved)
         told = _told(parts, connection, found)
@@ -96,7 +96,8 @@ def _page(parts: Parts, number: int | None = None, problem: ConfigError | None =
         "incidents.html",
         active="incidents",
         told=told,
-        notes=notes,
+        notes=notes if named else {},
+        named=named,
         mark=_mark(found, notes),
         many=many,
         resolved=resolved,
@@ -111,9 +112,14 @@ def _page(parts: Parts, number: int | None = None, problem: ConfigError | None =
 
 
 def _told(parts: Parts, connection: Connection, found: list[incidents.Incident]) -> list[Told]:
-    """Boards are watched by many: only who works with people sees names."""
+    """Incidents are watched by many: only who works with people sees names."""
     zone = parts.current.get().event.zone
-    return particulars.tell(connection, found, zone, named=current_user.role is not Role.VIEWER)
+    return particulars.tell(connection, found, zone, named=_is_named())
+
+
+def _is_named() -> bool:
+    """Whether names are shown, and what people have written: notes may hold names."""
+    return current_user.role is not Role.VIEWER
 
 
 def _notes(connection: Connection, found: list[incidents.Incident]) -> dict[int, list[incidents.Note]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from sqlalchemy import Connection
 
 from server import filters as filtering
 from server import log, trail
@@ -142,8 +143,17 @@ def words() -> dict[str, Any]:
 
 
 def _lines(parts: Parts, filters: Filters) -> Iterator[str]:
+    """The log as CSV. Every part is read with a connection of its own, that is not held while the client takes it."""
+
+    def reading(work: Callable[[Connection], list[log.Record]]) -> list[log.Record]:
+        with parts.store.read() as connection:
+            return work(connection)
+
     with parts.store.read() as connection:
-        yield from log.export(connection, filters, parts.current.get().event.zone)
+        last = log.newest(connection)
+    yield "\ufeff" + log.csv_line(log.HEADER)
+    for records in log.parts(reading, filters, last, parts.current.get().event.zone):
+        yield "".join(log.csv_line(log.cells(record)) for record in records)
 
 
 def _number(text: str) -> int:

@@ -16,6 +16,7 @@ from server.people import BadFacts
 from server.web import people_delegations, people_import, people_person
 from server.web.auth import DESK, ORGANISERS, only, who
 from server.web.people_person import address, choices, order_print, tell, words
+from server.web.viewings import Viewings
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -25,15 +26,16 @@ def blueprint(parts: Parts) -> Blueprint:
     """People and delegations."""
     pages = Blueprint("people", __name__)
     pages.context_processor(lambda: words(parts))
-    people_delegations.register(pages, parts)
+    viewings = Viewings(parts)
+    people_delegations.register(pages, parts, viewings)
     people_import.register(pages, parts)
-    _find(pages, parts)
+    _find(pages, parts, viewings)
     _add(pages, parts)
-    people_person.register(pages, parts)
+    people_person.register(pages, parts, viewings)
     return pages
 
 
-def _find(pages: Blueprint, parts: Parts) -> None:
+def _find(pages: Blueprint, parts: Parts, viewings: Viewings) -> None:
     @pages.get("/people")
     @only(DESK)
     def index() -> ResponseReturnValue:
@@ -43,6 +45,7 @@ def _find(pages: Blueprint, parts: Parts) -> None:
             page = directory.page(connection, wanted, after=after, before=before)
             kinds = people.categories(connection)
             names = people.delegation_names(connection)
+        viewings.note("people", "", wanted.given)
         programme = parts.current.get().programme
         return render_template(
             "people.html",

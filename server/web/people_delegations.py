@@ -15,11 +15,12 @@ from server.web.auth import DESK, ORGANISERS, only, who
 
 if TYPE_CHECKING:
     from server.web import Parts
+    from server.web.viewings import Viewings
 
 MEMBERS = 100
 
 
-def register(pages: Blueprint, parts: Parts) -> None:
+def register(pages: Blueprint, parts: Parts, viewings: Viewings) -> None:
     """The list of delegations, one of them, and its quotas."""
 
     @pages.get("/people/delegations")
@@ -32,7 +33,9 @@ def register(pages: Blueprint, parts: Parts) -> None:
     @pages.get("/people/delegations/<path:name>", merge_slashes=False)
     @only(DESK)
     def delegation(name: str) -> ResponseReturnValue:
-        return _page(parts, name, None)
+        page = _page(parts, name, None)
+        viewings.note("delegation", name)
+        return page
 
     @pages.post("/people/delegations/<path:name>", merge_slashes=False)
     @only(ORGANISERS)

@@ -86,6 +86,8 @@ def _look(pages: Blueprint, parts: Parts) -> None:
             files = tray.find(connection, token, who(), parts.clock()) or abort(404)
             seen = imports.look(connection, files.raw)
             lines = list(_lines(seen, _Words(connection, seen, parts.current.get().event.zone)))
+        by, at = who(), to_ms(parts.clock())
+        parts.store.write(lambda c: trail.note(c, by, at, "downloaded", "import", token, {"rows": len(lines) - 1}))
         headers = {"Content-Disposition": "attachment; filename=import-changes.csv", "Cache-Control": "no-store"}
         return Response("\ufeff" + _csv(lines), mimetype="text/csv", headers=headers)
 

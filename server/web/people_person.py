@@ -20,12 +20,13 @@ from server.live import NEWS, ROOMS
 from server.people import BadFacts, Edited, Facts, NoSuchPerson
 from server.store.instants import from_ms
 from server.store.schema import category
-from server.web.auth import DESK, LOG_READERS, ORGANISERS, only, who
+from server.web.auth import AUDITORS, DESK, LOG_READERS, ORGANISERS, only, who
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from server.web import Parts
+    from server.web.viewings import Viewings
 
 LAYOUT = "layout"
 TAKEN = frozenset({"new", "import", "delegations"})
@@ -33,13 +34,15 @@ LANGUAGES = ("en", "fr", "ar", "zh", "es", "ru", "pt", "de", "hi", "ja", "sw", "
 HISTORY = 30
 
 
-def register(pages: Blueprint, parts: Parts) -> None:
+def register(pages: Blueprint, parts: Parts, viewings: Viewings) -> None:
     """/people/<ref> and what is done there."""
 
     @pages.get("/people/<ref>")
     @only(DESK)
     def person(ref: str) -> ResponseReturnValue:
-        return _page(parts, ref)
+        page = _page(parts, ref)
+        viewings.note("person", ref.removeprefix("-"))
+        return page
 
     _change(pages, parts)
     _entitle(pages, parts)
@@ -228,7 +231,7 @@ def _page(
             where=dossier.whereabouts(connection, row["id"]),
             tickets=dossier.tickets(connection, row, picture.programme, named),
             passages=dossier.passages_of(connection, row["id"]),
-            history=trail.newest(connection, HISTORY, about="person", ref=row["ref"]),
+            history=_history(connection, row["ref"]),
             named=named,
             zone_numbers=people.zone_numbers,
             badge_numbers=dossier.name_of_badge,
@@ -244,6 +247,13 @@ def _page(
             today=parts.clock(),
             **choices(connection),
         )
+
+
+def _history(connection: Connection, ref: str) -> list[trail.Step]:
+    """What was done to the person; who has looked at them is for auditors."""
+    if current_user.role in AUDITORS:
+        return trail.newest(connection, HISTORY, about="person", ref=ref)
+    return trail.deeds(connection, "person", ref, HISTORY)
 
 
 def _typed(row: Mapping[str, Any], kinds: Mapping[int, Any]) -> dict[str, Any]:

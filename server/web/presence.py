@@ -22,7 +22,7 @@ from server.logins import Browser, Login
 from server.store.instants import to_ms
 from server.trail import Who
 from server.users import User
-from server.web import i18n
+from server.web import acquaintance, i18n
 from server.web.auth import SignedIn
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def begin(parts: Parts, user: User, how: str) -> None:
         session[i18n.CHOSEN] = chosen
     session.permanent = True
     login_user(Present(user, number, key))
+    acquaintance.remember(user.id)
 
 
 def go_on(parts: Parts, one: Present) -> None:

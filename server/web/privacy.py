@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -10,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from admission.errors import ConfigError
-from server import disclosure, retention, trail
+from server import archive, disclosure, retention, trail, tray
 from server.live import NEWS, ROOMS
 from server.phrase import phrase
 from server.retention import Keeper
@@ -19,6 +20,7 @@ from server.store.instants import to_ms
 from server.web import auth, subjects
 from server.web.auth import ORGANISERS, only
 from server.web.subjects import READERS, local_now, page_of
+from server.workshop import Workshop
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -34,7 +36,20 @@ def blueprint(parts: Parts) -> Blueprint:
     def serving() -> bool:
         return parts.hub.serving()  # which it does is said later, by the process that serves
 
-    keeper = Keeper(parts.store, parts.clock, lambda: parts.hub.tell(NEWS, ROOMS), serving)
+    workshop = Workshop(parts.store, parts.clock, archive.make)
+
+    def heard() -> None:
+        workshop.withdraw()  # every file may name somebody who was cut
+        parts.hub.tell(NEWS, ROOMS)
+
+    def tidy(now: datetime) -> None:
+        with parts.store.read() as connection:
+            old = tray.has_old(connection, now)
+        if old:
+            parts.store.write(lambda connection: tray.clear(connection, now))
+        workshop.clear()
+
+    keeper = Keeper(parts.store, parts.clock, heard, serving, tidy)
 
     @pages.record_once
     def _register(state: BlueprintSetupState) -> None:

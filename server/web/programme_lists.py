@@ -17,6 +17,7 @@ from server.schedule.things import SESSION, Missing
 from server.store import schema
 from server.web.auth import ORGANISERS, only, who
 from server.web.i18n import number
+from server.web.viewings import Viewings
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -27,10 +28,14 @@ MOST_PAGES = 10_000
 def register(pages: Blueprint, parts: Parts) -> None:
     """Adds the lists to the programme's pages."""
 
+    viewings = Viewings(parts)
+
     @pages.get("/programme/sessions/<ref>/list")
     @only(ORGANISERS)
     def people(ref: str) -> ResponseReturnValue:
-        return _page(parts, ref, None)
+        page = _page(parts, ref, None)
+        viewings.note("session", ref)
+        return page
 
     @pages.post("/programme/sessions/<ref>/list")
     @only(ORGANISERS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -28,6 +28,7 @@ from server.web.courier import POLICY
 from server.web.roll_copy import Copies
 from server.web.roll_marks import fresh, possible
 from server.web.roll_view import Asked
+from server.web.viewings import Viewings
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -38,20 +39,21 @@ log = logging.getLogger(__name__)
 def blueprint(parts: Parts) -> Blueprint:
     """Who is inside now, and the roll calls."""
     pages = Blueprint("roll_call", __name__)
-    copies = Copies(parts)
-    _now(pages, parts, copies)
-    _show(pages, parts, copies)
+    copies, viewings = Copies(parts), Viewings(parts)
+    _now(pages, parts, copies, viewings)
+    _show(pages, parts, copies, viewings)
     _end(pages, parts, copies)
     roll_marks.register(pages, parts, copies)
     return pages
 
 
-def _now(pages: Blueprint, parts: Parts, copies: Copies) -> None:
+def _now(pages: Blueprint, parts: Parts, copies: Copies, viewings: Viewings) -> None:
     """Who is inside at this moment."""
 
     @pages.get("/roll-call")
     @only(ROLL_CALLERS)
     def index() -> ResponseReturnValue:
+        viewings.is_first(roll_call.ABOUT, "", {"room": _room(parts)})  # every one is noted; its script tells no more
         return _inside(parts, None)
 
     @pages.post("/roll-call")
@@ -70,7 +72,8 @@ def _now(pages: Blueprint, parts: Parts, copies: Copies) -> None:
     @pages.get("/roll-call/now")
     @only(ROLL_CALLERS)
     def now() -> ResponseReturnValue:
-        return fresh(copies.inside(_room(parts), request.args.get("mark", "")))
+        room = _room(parts)
+        return _told(parts, viewings, copies.inside(room, request.args.get("mark", "")), "", room)
 
     @pages.get("/roll-call/inside.csv")
     @only(ROLL_CALLERS)
@@ -83,12 +86,13 @@ def _now(pages: Blueprint, parts: Parts, copies: Copies) -> None:
         return _paper(parts, _look(parts, _room(parts)), None)
 
 
-def _show(pages: Blueprint, parts: Parts, copies: Copies) -> None:
+def _show(pages: Blueprint, parts: Parts, copies: Copies, viewings: Viewings) -> None:
     """A roll call, running or ended."""
 
     @pages.get("/roll-call/<int:number>")
     @only(ROLL_CALLERS)
     def call(number: int) -> ResponseReturnValue:
+        viewings.is_first(roll_call.ABOUT, str(number), {"room": ""})
         return _call(parts, number, None)
 
     @pages.get("/roll-call/<int:number>/state")
@@ -97,7 +101,7 @@ def _show(pages: Blueprint, parts: Parts, copies: Copies) -> None:
         since = request.args.get("since", "")
         after = int(since) if re.fullmatch(r"[0-9]{1,15}", since, re.ASCII) else 0
         told = copies.state(possible(number), request.args.get("mark", ""), after)
-        return fresh(told) if told is not None else abort(404)
+        return _told(parts, viewings, told or abort(404), str(number), "")
 
     @pages.get("/roll-call/<int:number>.csv")
     @only(ROLL_CALLERS)
@@ -215,6 +219,15 @@ def _room(parts: Parts) -> str:
     """The room of the address; the whole venue if there is no such room: rather too many names than none."""
     room = request.args.get("room", "")
     return room if parts.current.get().programme.room(room) else ""
+
+
+def _told(parts: Parts, viewings: Viewings, told: Mapping[str, object], number: str, room: str) -> Response:
+    """The answer to a script. That a whole list was told is noted as pages are, but once an hour: scripts ask every two
+    seconds, and one that follows a page tells no more than that did."""
+    people = told["people"]
+    if told["full"] and viewings.is_first(roll_call.ABOUT, number, {"room": room}) and isinstance(people, list):
+        _note(parts, "viewed", number, room, len(people))
+    return fresh(told)
 
 
 def _note(parts: Parts, what: str, number: object, room: str, people: int) -> None:

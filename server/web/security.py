@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, gettext
 from flask_login import current_user
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from admission.errors import ConfigError
 from server import settings, trail
@@ -19,7 +20,7 @@ from server.phrase import phrase
 from server.settings import Thresholds
 from server.store.instants import to_ms
 from server.trail import Who
-from server.web import errors
+from server.web import errors, presence
 from server.web.auth import LOG_READERS, SUPERVISORS, WATCHERS, only, who
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def blueprint(parts: Parts) -> Blueprint:
     @pages.get("/board/stream")
     @only(WATCHERS)
     def stream() -> ResponseReturnValue:
-        events = parts.boards.listen()
+        cookie = current_user.get_id()
+        events = parts.boards.listen(current_user.number, lambda: _may_watch(parts, cookie))
         if events is None:
             return errors.answer(429)
         return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -76,6 +78,16 @@ def blueprint(parts: Parts) -> Blueprint:
         return redirect(url_for("security.board"), 303)
 
     return pages
+
+
+def _may_watch(parts: Parts, cookie: str) -> bool:
+    """Whether the session of that cookie is open and its user's role watches boards; to watch is to use it. A database
+    that cannot say ends nothing: it has no board to show either."""
+    try:
+        one = presence.find(parts, cookie)
+    except SQLAlchemyError:
+        return True
+    return one is not None and one.role in WATCHERS
 
 
 def _thresholds(parts: Parts, problem: ConfigError | None) -> str:

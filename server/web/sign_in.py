@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
-from flask_limiter import RateLimitExceeded
 from flask_login import current_user, logout_user
 
 from server import logins, second_factor, settings, trail, users
@@ -24,7 +23,7 @@ from server.trail import Who
 from server.users import Role, User
 from server.web import account, auth, doorway, errors, i18n, presence
 from server.web.auth import WATCHERS
-from server.web.doorway import HALF, Busy, Doorway
+from server.web.doorway import HALF, Busy, Doorway, TooOften
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 PATH = re.compile(r"/(?!/)[^\\\x00-\x1f]*")
 """A path of ours: browsers read \\ as /, and pass over tabs and line breaks."""
 CODE_WITHIN = timedelta(minutes=5)
+NOBODY = "?"
+"""Who failed to sign in under a name that no active user has, as the trail names them."""
 OPEN_TO_ALL = ("sign_in", None)
 """What a user may open who has yet to set up the second factor that their role must have."""
 
@@ -39,12 +40,12 @@ OPEN_TO_ALL = ("sign_in", None)
 def blueprint(parts: Parts) -> Blueprint:
     """/sign-in, /sign-out, /language and /account."""
     pages = Blueprint("sign_in", __name__)
-    door = Doorway()
+    door = Doorway(parts.clock)
     door.guard(pages)
     _first_step(pages, parts, door)
     _second_step(pages, parts, door)
     _around(pages, parts)
-    _stop(pages, parts, door)
+    _stop(pages, parts)
     account.register(pages, parts, door)
     return pages
 
@@ -57,8 +58,9 @@ def _first_step(pages: Blueprint, parts: Parts, door: Doorway) -> None:
         return _form(None, 200)
 
     @pages.post("/sign-in")
-    @door.limit("SIGN_IN_PER_ADDRESS", doorway.by_address)
-    @door.limit("SIGN_IN_PER_NAME", doorway.by_name)
+    @door.limit("SIGN_IN_PER_ADDRESS", lambda: doorway.by_address(parts))
+    @door.limit("SIGN_IN_PER_NAME_ANYWHERE", lambda: doorway.by_name_anywhere(parts))
+    @door.limit("SIGN_IN_PER_NAME", lambda: doorway.by_name(parts))
     def check() -> ResponseReturnValue:
         name, password = request.form.get("name", "").strip(), request.form.get("password", "")
         with parts.store.read() as connection:
@@ -126,20 +128,19 @@ def _around(pages: Blueprint, parts: Parts) -> None:
         return redirect(asked if PATH.fullmatch(asked) else url_for("security.home"), 303)
 
 
-def _stop(pages: Blueprint, parts: Parts, door: Doorway) -> None:
+def _stop(pages: Blueprint, parts: Parts) -> None:
     """Who has to wait, and who may go no further yet."""
 
-    @pages.errorhandler(RateLimitExceeded)
-    def _too_often(_error: RateLimitExceeded) -> ResponseReturnValue:
-        seconds = door.wait(parts)
-        told = doorway.told(seconds)
+    @pages.errorhandler(TooOften)
+    def _too_often(error: TooOften) -> ResponseReturnValue:
+        told = doorway.told(error.seconds)
         if request.endpoint == "sign_in.check":
             answer = make_response(_form(told, 429))
         elif request.endpoint == "sign_in.check_code":
             answer = make_response(render_template("sign_in_code.html", problem=told), 429)
         else:
             answer = make_response(errors.answer(429, told))
-        answer.headers["Retry-After"] = str(seconds)
+        answer.headers["Retry-After"] = str(error.seconds)
         return answer
 
     @pages.before_app_request
@@ -186,12 +187,12 @@ def _count_codes(parts: Parts, user: User) -> None:
 
 
 def _note_failure(parts: Parts, user: User | None, what: str) -> None:
-    """Of users only: who types a password in the place of a name has not written it into the audit log."""
-    if user is None:
-        return
-    who, at = Who(user.name, request.remote_addr or ""), to_ms(parts.clock())
+    """Of nobody's name too, so that it takes as long; but never that name: who types a password in the place of a name
+    has not written it into the audit log."""
+    name = user.name if user is not None else ""
+    who, at = Who(name or NOBODY, request.remote_addr or ""), to_ms(parts.clock())
     facts = {"wrong": what}
-    parts.store.write(lambda connection: trail.note(connection, who, at, "failed", "sign-in", user.name, facts))
+    parts.store.write(lambda connection: trail.note(connection, who, at, "failed", "sign-in", name, facts))
 
 
 def _end(parts: Parts) -> None:

@@ -1,7 +1,7 @@
 """The live boards: one thread looks up the board when something moved, every listener gets what changed.
 
 Events: ``board`` (everything, on connecting), ``rooms`` (those that changed), ``kiosks``,
-``incidents``, ``beat`` every two seconds.
+``incidents``, ``beat`` every two seconds. A stream ends when whoever watches may do so no more.
 A change is looked up at most every 80 ms; the number on a board is newer than that plus the way to the screen.
 """
 
@@ -11,9 +11,10 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -28,6 +29,10 @@ BEAT_S = 2.0
 LOOK_S = 1.0
 PAUSE_S = 0.08
 MAX_LISTENERS = 100
+MOST_EACH = 10
+"""Boards that one user watches at once; each holds a thread."""
+RECHECK = timedelta(seconds=30)
+"""So often a stream asks whether its user may still watch."""
 PATIENCE = 100
 
 Board = dict[str, object]
@@ -44,6 +49,7 @@ class Boards:
         self._clock = clock
         self._lock = threading.Lock()
         self._listeners: list[queue.Queue[str]] = []
+        self._watchers: Counter[int] = Counter()
         self._joined = False
         self._thread: threading.Thread | None = None
 
@@ -52,31 +58,45 @@ class Boards:
         with self._store.read() as connection:
             return occupancy.board(connection, self._current.get(), self._clock())
 
-    def listen(self) -> Iterator[str] | None:
-        """The event stream for one listener, or None if there are too many."""
+    def listen(self, user: int, may: Callable[[], bool]) -> Iterator[str] | None:
+        """The event stream for one listener, or None if there are too many. ``user``: the number of who watches;
+        ``may``: whether they still may, asked now and then from the stream, outside of any request."""
         mine: queue.Queue[str] = queue.Queue(PATIENCE)
         with self._lock:
-            if len(self._listeners) >= MAX_LISTENERS:
+            if len(self._listeners) >= MAX_LISTENERS or self._watchers[user] >= MOST_EACH:
                 return None
             self._listeners.append(mine)
+            self._watchers[user] += 1
             self._joined = True
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="boards", daemon=True)
                 self._thread.start()
-        events = self._events(mine)
+        events = self._events(mine, user, may)
         next(events)  # from here on its end is noticed, also if nothing is ever asked of it (HEAD)
         return events
 
-    def _events(self, mine: queue.Queue[str]) -> Iterator[str]:
+    def _events(self, mine: queue.Queue[str], user: int, may: Callable[[], bool]) -> Iterator[str]:
         try:
             yield ""
             yield "retry: 2000\n\n" + _event("board", self.look())
+            asked = self._clock()
             while mine in self._listeners and self._hub.serving():
+                if abs((now := self._clock()) - asked) >= RECHECK:
+                    if not may():
+                        return
+                    asked = now
                 with suppress(queue.Empty):
                     yield mine.get(timeout=LOOK_S)
         finally:
-            with self._lock, suppress(ValueError):
+            self._leave(mine, user)
+
+    def _leave(self, mine: queue.Queue[str], user: int) -> None:
+        with self._lock:
+            if mine in self._listeners:
                 self._listeners.remove(mine)
+            self._watchers[user] -= 1
+            if self._watchers[user] <= 0:
+                del self._watchers[user]
 
     def _watch(self) -> None:
         seen = self._hub.counts((ROOMS,))

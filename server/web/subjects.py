@@ -11,7 +11,7 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from admission.errors import ConfigError
-from server import disclosure, erasure, trail
+from server import archive, disclosure, erasure, trail
 from server.erasure import Preview
 from server.live import NEWS, ROOMS
 from server.phrase import phrase
@@ -19,6 +19,7 @@ from server.store.instants import from_ms, to_ms
 from server.users import Role
 from server.web import auth
 from server.web.auth import ORGANISERS, only
+from server.workshop import Workshop
 
 if TYPE_CHECKING:
     from server.web import Parts
@@ -85,11 +86,13 @@ def _found(parts: Parts, ref: str) -> Preview:
 
 
 def _erase(parts: Parts, ref: str, typed: str, reason: str) -> int:
-    """Erases the person, and lets kiosks hear; the number of passages that were theirs. Raises ConfigError."""
+    """Erases the person, deletes the files that may name them, and lets kiosks hear; the number of passages that were
+    theirs. Raises ConfigError."""
     if "\0" in reason:
         raise ConfigError(phrase("the reason holds a character that cannot be kept; write it again"))
     who, now = auth.who(), parts.clock()
     _, done = parts.store.write(lambda c: erasure.erase(c, ref, typed, reason, who, now), patient=True)
+    Workshop(parts.store, parts.clock, archive.make).withdraw()
     parts.hub.tell(NEWS, ROOMS)
     return done.passages
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from admission.errors import ConfigError
 from server import chronicle, trail
@@ -36,7 +37,7 @@ WORDS = (
     *(_("import"), _("api key"), _("setting"), _("retention"), _("delegation"), _("roll call"), _("act"), _("desk")),
     *(_("how"), _("role"), _("was"), _("label"), _("from"), _("to"), _("wrong"), _("what"), _("sessions"), _("rows")),
     *(_("filters"), _("password"), _("recovery"), _("app"), _("code"), _("device"), _("edition"), _("reason")),
-    *(_("by")),
+    *(_("by"), _("print")),
 )
 """What is written into the trail in words that a catalogue can say; any other is shown as it is."""
 SHOWN = ("reason", "outcome", "state", "confirmed_by")
@@ -68,13 +69,14 @@ def blueprint(parts: Parts) -> Blueprint:
         who, now, facts = auth.who(), parts.clock(), _given()
         parts.store.write(lambda c: trail.note(c, who, to_ms(now), "exported", "audit", "", facts))
 
-        def lines() -> Iterator[str]:
+        def reading(work: Callable[[Connection], chronicle.Part]) -> chronicle.Part:
             with parts.store.read() as connection:
-                yield from chronicle.export(connection, filters, zone)
+                return work(connection)
 
+        lines = chronicle.export(reading, filters, zone)
         name = f"threshold-audit-{now.astimezone(zone):%Y%m%d-%H%M}.csv"
         headers = {"Content-Disposition": f"attachment; filename={name}", "Cache-Control": "no-store"}
-        return Response(stream_with_context(lines()), mimetype="text/csv", headers=headers)
+        return Response(stream_with_context(lines), mimetype="text/csv", headers=headers)
 
     return pages
 

@@ -92,7 +92,7 @@ def test_checked_in_by_hand_and_undone(desk: Page) -> None:
     expect(desk.get_by_text("Checked into The hall")).to_be_visible()
     desk.get_by_text("Undo", exact=True).first.click()
     desk.get_by_role("button", name="Wrong person").click()
-    expect(desk.get_by_text("seat is free again")).to_be_visible()
+    expect(desk.get_by_text("comes back by a head count")).to_be_visible()
     expect(desk.get_by_text("Undone", exact=True)).to_be_visible()
 
 

@@ -124,7 +124,7 @@ class TestPages:
         assert sign_in(site.app.test_client(), "newcomer", shown(answer)).status_code == 303
         assert shown(answer) not in admin.get(f"/users/{number(site, 'newcomer')}").text
 
-    @pytest.mark.parametrize(("name", "says"), [("admin", "exists already"), ("", "1 to 64"), ("a\0b", "1 to 64")])
+    @pytest.mark.parametrize(("name", "says"), [("admin", "exists already"), ("", "1 to 64"), ("a\x07b", "1 to 64")])
     def test_a_bad_name_is_told_and_kept(self, admin: FlaskClient, name: str, says: str) -> None:
         answer = post(admin, "/users", name=name, role="desk")
         assert answer.status_code == 400

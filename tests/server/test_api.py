@@ -167,6 +167,15 @@ class TestPeople:
         assert [one.what for one in steps] == ["changed", "added"]
         assert steps[0].by.startswith("key test ")
 
+    def test_the_badge_is_told_only_to_who_may_read(self, hall: Site, client: FlaskClient) -> None:
+        body = {"name": "Person 7", "category": "press"}
+        writer, both = key_of(hall, Scope.PEOPLE_WRITE), key_of(hall, Scope.PEOPLE_WRITE, Scope.PEOPLE_READ)
+        blind = client.put("/api/v1/people/p7", json=body, headers=writer).get_json()
+        seeing = client.put("/api/v1/people/p7", json=body, headers=both).get_json()
+        assert "badge" not in blind
+        assert seeing == blind | {"badge": seeing["badge"]}
+        assert isinstance(seeing["badge"], int)
+
     @pytest.mark.parametrize(
         ("body", "status", "says"),
         [

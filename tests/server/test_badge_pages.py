@@ -180,9 +180,7 @@ class TestThePages:
             assert connection.execute(select(func.count()).select_from(schema.badge)).scalar_one() == before
             assert isinstance(tokens.verify(SPECIMEN, still.world.keys), tokens.BadBadge)
 
-    @pytest.mark.parametrize(
-        "query", ["refs=nobody", "layout=a3", "q=%00%FF", "before=99999999999999999999", "refs=%00"]
-    )
+    @pytest.mark.parametrize("query", ["refs=nobody", "layout=a3", "q=%FF", "before=99999999999999999999", "refs=%FF"])
     def test_hostile_questions_get_an_answer(self, still: Site, query: str) -> None:
         client = still.signed_in("organiser")
         assert client.get(f"/badges?{query}").status_code == 200

@@ -234,12 +234,13 @@ def test_of_two_desks_at_once_one_gives_the_seats_back(server: Server, kind: str
     one = ask(server, "check-in", person="p1", room="salon")
     ask(server, "companions-in", room="salon", delegation="Chile", bodies=3)
     asked = {"act": one.id} if kind == "undo-check-in" else {"room": "salon", "delegation": "Chile", "bodies": 3}
-    before, ready, outcomes = free(server, "salon"), threading.Barrier(4), []
+    before, ready = free(server, "salon"), threading.Barrier(4)
+    outcomes: list[str] = []
 
     def press() -> None:
         ready.wait()
         try:
-            outcomes.append(ask(server, kind, **asked).state)
+            outcomes.append(ask(server, kind, **asked).state.value)
         except ConfigError as error:
             outcomes.append(str(error))
 

@@ -64,7 +64,7 @@ def test_people_are_found_as_json_in_words_of_the_page_s_language(page: Page) ->
     assert one["of"] == "Org 2 · Land 2"
     assert (one["state"], one["badge"]) == ("live", f"Badge {one['badge'].split()[1]}")
     assert page.get(one["url"]).status_code == 200
-    assert page.get("/desk/find?q=%00").json == {"people": []}
+    assert page.get("/desk/find?q=%00").status_code == 400
     assert page.get("/desk/find").json == {"people": []}
 
 
@@ -140,7 +140,7 @@ def test_companions_are_counted_and_what_was_typed_is_kept(page: Page) -> None:
     assert out.status_code == 409
     assert 'value="5"' in out.text
     assert 'value="they left"' in out.text
-    for bodies in ("", "many", "-1", "0", "9" * 40, "1\0"):
+    for bodies in ("", "many", "-1", "0", "9" * 40):
         assert page.post("/desk/companions-in", delegation="Land 2", room="salon", bodies=bodies).status_code == 409
 
 
@@ -149,7 +149,8 @@ def test_nothing_that_is_typed_breaks_the_desk(page: Page, bad: str) -> None:
     fields = ("person", "room", "act", "delegation", "bodies", "serial", "instead_of", "reason", "choice", "q")
     for deed in DEEDS:
         reply = page.post(f"/desk/{deed}", **dict.fromkeys(fields, bad))
-        assert reply.status_code in (404, 409), deed
+        usual = (404, 409, 303) if deed == "scan" else (404, 409)  # what no reader has typed is searched for
+        assert reply.status_code in (usual if "\0" not in bad else (400,)), deed
         assert EVIL not in reply.text
 
 
@@ -157,7 +158,7 @@ def test_nothing_that_is_typed_breaks_the_desk(page: Page, bad: str) -> None:
     ("path", "status"),
     [
         ("/desk?person=nobody", 404),
-        ("/desk?person=%00", 404),
+        ("/desk?person=%00", 400),
         ("/desk?person=p5&scanned=abc&ready=abc", 200),
         ("/desk/badge/0.pdf", 404),
         ("/desk/badge/99999.pdf", 404),

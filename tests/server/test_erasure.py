@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -11,15 +12,19 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select, update
 
 from admission import seats
 from admission.errors import ConfigError
 from admission.venue import Exits
-from server import acts, disclosure, erasure, trail
+from server import acts, badges, disclosure, erasure, trail, tray, workshop
 from server.acts import Actor
 from server.event import zone_of
-from server.store.schema import act, badge, incident, listing, passage, person, printed, stay
+from server.store import quotas
+from server.store.holders import Holder
+from server.store.instants import to_ms
+from server.store.schema import act, badge, export, incident, listing, passage, person, printed, quota, setting, stay
+from server.store.schema import trail as trail_table
 from server.traces import Cut
 from server.trail import Who
 from server.users import Role
@@ -27,7 +32,7 @@ from tests.pages import EVIL, Site, token
 from tests.server.audit_day import day, enter, leave, wrongs
 from tests.server.desk import Server, badge_of, verdicts
 from tests.server.test_retention import counts
-from tests.world import ZONE
+from tests.world import ZONE, utc_now
 
 WHO = Who("organiser", "10.0.0.1")
 
@@ -35,6 +40,31 @@ WHO = Who("organiser", "10.0.0.1")
 def erase(server: Server, ref: str, typed: str | None = None, reason: str = "asked for it") -> Cut:
     words = (ref, ref if typed is None else typed, reason)
     return server.store.write(lambda c: erasure.erase(c, *words, WHO, server.now))[1]
+
+
+def came(server: Server) -> int:
+    """How many of Land 1 attended the keynote, as a door is told that asks for p60."""
+    with server.store.read() as connection:
+        number = connection.execute(select(person.c.id).where(person.c.ref == "p60")).scalar_one()
+        over = quotas.exceeded(connection, Holder(number, number, None), "keynote")
+    assert over is not None
+    return int(str(over["came"])) - 1
+
+
+def rows(server: Server, table: Table) -> list[dict[str, object]]:
+    """A table's rows, the oldest first."""
+    return sorted(server.rows(table), key=lambda row: int(str(row["id"])))
+
+
+def _kept_file(site: Site) -> Path:
+    """A file that was exported and not deleted yet."""
+    folder = workshop.folder_of(site.store)
+    folder.mkdir(exist_ok=True)
+    path = folder / "threshold-log-1-1.csv"
+    path.write_text("Person 22")
+    row = {"format": "csv", "filters": '{"q":"erson 2"}', "by": "o", "at": 1, "state": "done", "file": path.name}
+    site.store.write(lambda c: c.execute(insert(export).values(**row, ended=to_ms(utc_now()))))
+    return path
 
 
 def everything(server: Server) -> str:
@@ -110,13 +140,77 @@ class TestErasing:
         ref = next(str(row["ref"]) for row in plain.rows(person) if row["id"] == 60)
         assert erase(plain, ref) == Cut(people=1)
 
-    def test_whoever_comes_next_under_the_same_number_is_somebody_else(self, plain: Server) -> None:
-        """SQLite gives the last row's number out again."""
+    def test_somebody_whose_badge_was_reprinted_stays_one_body(self, server: Server) -> None:
+        """They came in with the old badge, and never used the new one: the proof holds."""
+        hall = server.kiosk("hall-a")
+        server.exchange(hall)
+        enter(server, hall, 5)
+        server.exchange(hall)
+        selection = badges.Selection(["p5"], reprint=True)
+        fresh = server.store.write(lambda c: badges.issue(c, selection, server.now, os.urandom))[0]
+        assert wrongs(server) == ""
+        before = counts(server)
+        erase(server, "p5")
+        assert wrongs(server) == ""
+        assert counts(server) == before
+        assert {row["holder"] for row in server.rows(stay)} == {row["person"] for row in server.rows(passage)}
+        assert {row["holder"] for row in server.rows(stay)} == {-fresh}
+
+    def test_a_delegation_gets_no_place_back(self, server: Server) -> None:
+        """Whoever was erased has attended: a quota that was used up stays so."""
+        day(server)
+        server.store.write(lambda c: c.execute(update(person).values(delegation="Land 1")))
+        row = {"session": "keynote", "delegation": "Land 1", "most": 0}
+        server.store.write(lambda c: c.execute(insert(quota).values(row)))
+        before = came(server)
+        assert before > 1
+        erase(server, "p5")
+        assert came(server) == before
+
+    def test_lists_that_wait_to_be_imported_go(self, plain: Server) -> None:
+        files = tray.Files("organiser", to_ms(plain.now), {"people": b""}, {"people": "people.csv"})
+        plain.store.write(lambda c: tray.put(c, "abc", files))
+        plain.store.write(lambda c: c.execute(insert(setting).values(name="traybake", value="{}")))
+        erase(plain, "p5")
+        assert {row["name"] for row in plain.rows(setting)} == {"traybake"}
+
+    @pytest.mark.parametrize(
+        ("name", "written"),
+        [
+            ("José García", ["José GARCÍA", "JOSÉ GARCÍA", "josé garcía", "Jose Garcia", "JOSE GARCIA", "José García"]),
+            ("Işıl İnce", ["IŞIL İNCE", "ışıl ince", "Isil Ince", "işil ince"]),  # noqa: RUF001 - Turkish has two
+            ("Isil Ince", ["IŞIL İNCE", "ISIL INCE", "Işıl İnce"]),  # noqa: RUF001 - Turkish has two
+            ("Νίκος Παπαδόπουλος", ["ΝΙΚΟΣ ΠΑΠΑΔΟΠΟΥΛΟΣ", "ΝΊΚΟΣ ΠΑΠΑΔΌΠΟΥΛΟΣ", "νίκος παπαδόπουλος"]),
+            ("Алексей Королёв", ["АЛЕКСЕЙ КОРОЛЁВ", "алексей королев"]),
+            ("Jörg Strauß", ["JÖRG STRAUSS", "Jörg STRAUẞ", "jörg strauß"]),
+            ("王小明", ["王小明"]),
+            ('Ann "A\\B" O\'Neill', ['ANN "a\\b" O\'NEILL']),
+        ],
+    )
+    def test_a_name_goes_in_whatever_letters_it_was_written(
+        self, server: Server, name: str, written: list[str]
+    ) -> None:
+        server.store.write(lambda c: c.execute(update(person).where(person.c.ref == "p5").values(name=name)))
+        kept = "É Personne, Νίκη, xJosé Garcíax"
+        admin = Actor("admin", Role.ADMIN)
+        for text in (*written, kept):
+            said, facts = f"é: {text}, ok", {"note": f"«{text}»"}
+            server.store.write(lambda c, said=said: acts.ask(c, "forgive", {"person": "p6"}, admin, said, server.now))  # type: ignore[misc]
+            server.store.write(lambda c, facts=facts: trail.note(c, WHO, 1, "changed", "room", "hall", facts))  # type: ignore[misc]
+        erase(server, "p5")
+        mark = f"badge {badge_of(server, 5) >> 32}"
+        assert [row["reason"] for row in rows(server, act)] == [f"é: {mark}, ok"] * len(written) + [f"é: {kept}, ok"]
+        notes = [msgspec.json.decode(str(row["facts"]))["note"] for row in rows(server, trail_table) if row["at"] == 1]
+        assert notes == [f"«{mark}»"] * len(written) + [f"«{kept}»"]
+
+    def test_whoever_comes_next_is_somebody_else_under_another_number(self, plain: Server) -> None:
+        """SQLite would give the last row's number out again."""
         day(plain)
         last = max(plain.rows(person), key=lambda row: int(str(row["id"])))
         erase(plain, str(last["ref"]))
         row = {k: v for k, v in last.items() if k != "id"} | {"ref": "new", "name": "New"}
         plain.store.write(lambda c: c.execute(insert(person).values(row)))
+        assert max(int(str(row["id"])) for row in plain.rows(person)) > int(str(last["id"]))
         zone = zone_of(ZONE)
         with plain.store.read() as connection:
             found = disclosure.collect(connection, "new", zone)
@@ -260,17 +354,21 @@ class TestPages:
         ):
             assert client.get(path).status_code == 404, path
         for path in (
-            "/privacy/person?q=%00",
+            "/privacy/person?q=%25",
             "/privacy/looks?before=99999999999999999999",
-            "/privacy/looks?by=%00&before=-1",
+            "/privacy/looks?by=%25&before=-1",
         ):
             assert client.get(path).status_code == 200, path
+        for path in ("/privacy/person?q=%00", "/privacy/looks?by=%00"):
+            assert client.get(path).status_code in (200, 400), path
 
     def test_whoever_looks_is_written_down_and_listed(self, site: Site) -> None:
         client = site.signed_in("organiser")
         client.get("/privacy/person/p21")
         assert client.get("/privacy/person/p21/everything.json").json["person"]["rows"][0]["ref"] == "p21"  # type: ignore[index]
+        site.store.write(lambda c: trail.note(c, WHO, 1, "took", "badge", "77"))
         page = client.get("/privacy/looks").text
+        assert "Took: a badge <bdi>77</bdi>" in page
         assert "Exported: a person <bdi>p21</bdi>" in page
         assert "Viewed: a person <bdi>p21</bdi>" in page
 
@@ -288,8 +386,13 @@ class TestPages:
         assert "type the reference p22" in wrong.text
         nul = client.post("/privacy/person/p22/erase", data={"csrf_token": key, "typed": "p22", "reason": "a\0"})
         assert nul.status_code == 400
+        path = _kept_file(site)
         done = client.post("/privacy/person/p22/erase", data={"csrf_token": key, "typed": " P22 ", "reason": "wish"})
         assert done.status_code == 303
+        assert not path.exists()
+        with site.store.read() as connection:
+            row = connection.execute(select(export)).mappings().one()
+        assert (row["file"], row["filters"]) == ("", '{"q":"…"}')
         assert "Erased." in client.get("/privacy/person").text
         assert client.get("/privacy/person/p22").status_code == 404
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sqlite3
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from server import archive, event, exports, imports, spreadsheet, trail
 from server.event import NewEvent
-from server.exports import Format, State
+from server.exports import Format, State, TooMany
 from server.log import HEADER
 from server.spreadsheet import Heading, Workbook
 from server.store.engine import PostgresStore, SqliteStore, Store
+from server.store.instants import to_ms
 from server.store.schema import export
 from server.trail import Who
 from server.workshop import Progress, Workshop
@@ -90,7 +93,7 @@ def test_the_rest_waits_while_two_are_made(sqlite_store: Either) -> None:
     store.write(begin)
     go, begun = threading.Event(), threading.Semaphore(0)
 
-    def slowly(store: Store, path: Path, made: datetime, progress: Progress) -> int:
+    def slowly(store: Store, path: Path, made: datetime, progress: Progress, *, audit: bool) -> int:
         begun.release()
         assert go.wait(20)
         path.write_text("whole")
@@ -114,7 +117,7 @@ def test_what_is_stopped_ends_and_leaves_nothing_behind(sqlite_store: Either) ->
     times = iter(NOW + timedelta(seconds=number) for number in range(10**6))
     asked = threading.Event()
 
-    def endless(store: Store, path: Path, made: datetime, progress: Progress) -> int:
+    def endless(store: Store, path: Path, made: datetime, progress: Progress, *, audit: bool) -> int:
         path.write_text("half of it")
         while True:
             progress(1, 10)
@@ -144,7 +147,7 @@ def test_a_failure_is_told_in_words_and_the_next_order_is_made(
     store = sqlite_store
     store.write(begin)
 
-    def broken(store: Store, path: Path, made: datetime, progress: Progress) -> int:
+    def broken(store: Store, path: Path, made: datetime, progress: Progress, *, audit: bool) -> int:
         path.write_text("half of it")
         raise error
 
@@ -173,7 +176,7 @@ def test_what_a_living_server_makes_is_left_alone(sqlite_store: Either) -> None:
     store.write(begin)
     go, begun = threading.Event(), threading.Event()
 
-    def slowly(store: Store, path: Path, made: datetime, progress: Progress) -> int:
+    def slowly(store: Store, path: Path, made: datetime, progress: Progress, *, audit: bool) -> int:
         begun.set()
         assert go.wait(20)
         path.write_text("whole")
@@ -212,6 +215,69 @@ def test_when_somebody_is_erased_every_file_goes_and_what_was_asked_for_is_not_m
     assert not path.exists()
     assert (state(store, number).gone, state(store, waits).state) == (True, State.STOPPED)
     assert {"q": "…"} == state(store, number).fields == state(store, waits).fields
+
+
+def test_what_was_looked_for_is_forgotten_also_of_orders_that_were_stopped_or_failed(
+    sqlite_store: Either,
+) -> None:
+    sqlite_store.write(begin)
+    stopped, failed, asked = (order(sqlite_store, "csv", q="Jane Doe", session="keynote") for _ in range(3))
+    sqlite_store.write(lambda connection: exports.stop(connection, stopped, ME, NOW))
+    sqlite_store.write(lambda connection: exports.claim(connection, failed))
+    sqlite_store.write(lambda connection: exports.fail(connection, failed, exports.BROKEN, NOW))
+    Workshop(sqlite_store, lambda: NOW + timedelta(hours=25), archive.make).clear()
+    assert {"q": "…", "session": "keynote"} == state(sqlite_store, stopped).fields == state(sqlite_store, failed).fields
+    assert state(sqlite_store, asked).fields["q"] == "Jane Doe"  # it is still to be made
+    Workshop(sqlite_store, lambda: NOW, archive.make).withdraw()
+    assert state(sqlite_store, asked).fields == {"q": "…", "session": "keynote"}
+
+
+def test_files_that_no_order_names_are_deleted_and_those_that_are_being_made_are_not(
+    shop: Workshop, store: Either
+) -> None:
+    kept, made = order(store, "csv"), order(store, "csv")
+    store.write(lambda connection: exports.claim(connection, kept))
+    store.write(lambda connection: exports.finish(connection, kept, ("threshold-log-1-1.csv", 1), NOW))
+    store.write(lambda connection: exports.claim(connection, made))
+    shop.folder.mkdir(exist_ok=True)
+    names = {"threshold-log-1-1.csv", f"threshold-log-1-{made}.csv", "threshold-log-1-999.csv", "threshold-x", "notes"}
+    for name in names:
+        (shop.folder / name).write_text("x")
+    shop.clear()
+    assert {path.name for path in shop.folder.iterdir()} == names - {"threshold-log-1-999.csv", "threshold-x"}
+
+
+def test_no_more_is_made_while_ten_files_are_kept_or_waited_for(shop: Workshop, store: Either) -> None:
+    first, *_ = (order(store, "csv") for _ in range(exports.MOST))
+    with pytest.raises(TooMany, match="stop one, or wait"):
+        order(store, "csv")
+    store.write(lambda connection: exports.claim(connection, first))
+    store.write(lambda connection: exports.finish(connection, first, ("threshold-log-1.csv", 1), NOW))
+    with pytest.raises(TooMany, match=r"delete one: threshold-log-1\.csv"):
+        order(store, "archive")
+    store.write(lambda connection: exports.remove(connection, first, ME, NOW))
+    assert order(store, "csv") > first
+
+
+@pytest.mark.parametrize(("total", "free"), [(10**10, 999_999_999), (10**12, 49_999_999_999)])
+def test_a_file_is_given_up_before_the_disk_is_full(sqlite_store: Either, total: int, free: int) -> None:
+    sqlite_store.write(begin)
+    times = iter(NOW + timedelta(seconds=number) for number in range(10**6))
+    left = [total]
+
+    def filling(store: Store, path: Path, made: datetime, progress: Progress, *, audit: bool) -> int:
+        path.write_text("half of it")
+        progress(1, 10)
+        left[0] = free
+        progress(2, 10)
+        raise AssertionError("it went on")
+
+    shop = Workshop(sqlite_store, lambda: next(times), filling, lambda _folder: (total, 0, left[0]))
+    number, next_one = order(sqlite_store, "archive"), order(sqlite_store, "csv")
+    shop.wake()
+    for one in (number, next_one):
+        assert (ended(sqlite_store, one).state, ended(sqlite_store, one).problem) == (State.FAILED, exports.LOW_DISK)
+    until(lambda: not list(shop.folder.iterdir()), "nothing is left")
 
 
 def test_of_two_who_claim_an_order_one_gets_it(shop: Workshop, store: Either) -> None:
@@ -359,6 +425,62 @@ def test_a_file_comes_under_its_name_is_kept_by_nobody_and_every_step_is_in_the_
         ("auditor", "deleted"),
     ]
     assert steps[-1].facts == {"format": "csv", "filters": {"q": "…", "session": "keynote"}}
+
+
+def test_a_file_that_is_older_than_is_kept_goes_to_nobody(full: Site) -> None:
+    """Erasing somebody makes every file that old, before anything is deleted."""
+    client = full.signed_in("admin")
+    path = make(full, client, "csv")
+    number = int(path.stem.rpartition("-")[2])
+    assert client.get(f"/exports/{number}/file").status_code == 200
+    old = {"ended": to_ms(utc_now() - exports.KEPT) - 1}
+    full.store.write(lambda c: c.execute(update(export).where(export.c.id == number).values(**old)))
+    assert client.get(f"/exports/{number}/file").status_code == 404
+
+
+def tables(path: Path) -> tuple[set[str], str]:
+    """The tables of an archive, and what it says of the audit trail."""
+    with closing(sqlite3.connect(path)) as opened:
+        names = {row[0] for row in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        (said,) = opened.execute("SELECT about FROM about WHERE \"table\" = 'trail' AND \"column\" = ''").fetchone()
+    return names, said
+
+
+def test_only_an_admin_takes_the_audit_trail_home_and_no_auditor_lists_of_people(full: Site) -> None:
+    admin, organiser, auditor = (full.signed_in(role) for role in ("admin", "organiser", "auditor"))
+    plain, whole = make(full, organiser, "archive"), make(full, admin, "archive-audit")
+    assert "people" in tables(plain)[0]
+    assert "trail" not in tables(plain)[0]
+    assert "Not in this file" in tables(plain)[1]
+    assert "trail" in tables(whole)[0]
+    assert "Not in this file" not in tables(whole)[1]
+    numbers = [path.stem.rpartition("-")[2] for path in (plain, whole)]
+    taken = {
+        name: [client.get(f"/exports/{number}/file").status_code for number in numbers]
+        for name, client in (("admin", admin), ("organiser", organiser), ("auditor", auditor))
+    }
+    assert taken == {"admin": [200, 200], "organiser": [200, 403], "auditor": [403, 403]}
+    for client, form in ((organiser, "archive-audit"), (auditor, "archive"), (auditor, "archive-audit")):
+        page = client.get("/exports")
+        assert client.post("/exports", data={"format": form, "csrf_token": token(page)}).status_code == 403
+        assert f'value="{form}"' not in page.text
+    assert 'value="archive"' not in auditor.get("/log").text
+    assert 'value="archive"' in organiser.get("/log").text
+    for number in numbers:
+        admin.post(f"/exports/{number}/delete", data={"csrf_token": token(admin.get("/exports"))})
+
+
+def test_too_many_files_are_refused_with_the_name_of_one_to_delete(full: Site) -> None:
+    client = full.signed_in("organiser")
+    now = to_ms(utc_now())
+    row = {"format": "csv", "filters": "{}", "by": "x", "at": 1, "state": "done", "ended": now}
+    names = [f"threshold-log-full-{number}.csv" for number in range(exports.MOST)]
+    full.store.write(lambda c: c.execute(insert(export), [row | {"file": name} for name in names]))
+    try:
+        answer = client.post("/exports", data={"format": "csv", "csrf_token": token(client.get("/exports"))})
+        assert (answer.status_code, "delete one: threshold-log-" in answer.text) == (409, True)
+    finally:
+        full.store.write(lambda c: c.execute(delete(export).where(export.c.file.in_(names))))
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,8 @@ class TestThePage:
         assert confirm(client, page).status_code == 303
         with site.store.read() as connection:
             assert people.find(connection, "p1")["name"] == "Renamed"
-            [step] = trail.newest(connection, about="import")
+            step, taken = trail.newest(connection, 2, about="import")
+            assert (taken.what, taken.by) == ("downloaded", "organiser")
             left = select(func.count()).select_from(schema.setting).where(schema.setting.c.name.like("tray:%"))
             assert connection.execute(left).scalar_one() == 0
         assert step.facts == {"files": {"people": [1, 1]}}

@@ -28,6 +28,8 @@ from server import (
     settings,
     traces,
     trail,
+    tray,
+    workshop,
 )
 from server.acts import Actor
 from server.config import Config
@@ -36,7 +38,7 @@ from server.reports import presence
 from server.retention import QUIET, Keeper, Plan
 from server.settings import Retention
 from server.store import schema, versions
-from server.store.engine import PostgresStore, SqliteStore
+from server.store.engine import PostgresStore, SqliteStore, open_store
 from server.store.instants import to_ms
 from server.store.schema import (
     act,
@@ -54,8 +56,10 @@ from server.store.schema import (
 from server.traces import Cut
 from server.trail import Who
 from server.users import Role
+from tests.pages import Site
 from tests.server.audit_day import day, enter, leave, report, wrongs
 from tests.server.desk import Server, badge_of
+from tests.world import utc_now
 
 WHO = Who("organiser", "10.0.0.1")
 MONTH = timedelta(days=31)
@@ -301,6 +305,38 @@ class TestByItself:
         assert keeper.look().people == 60
         assert heard == [1]
 
+    def test_every_look_throws_away_what_is_old_also_when_nothing_is_due(self, sqlite_store: SqliteStore) -> None:
+        """Uploads that wait for longer than they may, and files that no order names."""
+        site = Site(sqlite_store)
+        now = to_ms(utc_now())
+        for token, at in (("old", now - 31 * 60_000), ("new", now)):
+            files = tray.Files("organiser", at, {}, {})
+            site.store.write(lambda c, token=token, files=files: tray.put(c, token, files))  # type: ignore[misc]
+        folder = workshop.folder_of(site.store)
+        folder.mkdir()
+        (folder / "threshold-log-1-7.csv").write_text("Person 5")
+        keeper = site.app.extensions["threshold_retention"]
+        assert keeper.look() == Cut()
+        with site.store.read() as connection:
+            assert list(connection.execute(select(schema.setting.c.name)).scalars()) == ["tray:new"]
+        assert list(folder.iterdir()) == []
+
+    def test_a_cut_withdraws_files_and_uploads(self, sqlite_store: SqliteStore) -> None:
+        site = Site(sqlite_store)
+        folder, now = workshop.folder_of(site.store), utc_now()
+        folder.mkdir()
+        (folder / "threshold-log-1-1.csv").write_text("Person 5")
+        row = {"format": "csv", "filters": "{}", "by": "o", "at": 1, "state": "done", "file": "threshold-log-1-1.csv"}
+        site.store.write(lambda c: c.execute(insert(export).values(**row, ended=to_ms(now))))
+        site.store.write(lambda c: tray.put(c, "new", tray.Files("organiser", to_ms(now), {}, {})))
+        keeper = site.app.extensions["threshold_retention"]
+        keeper.clock = lambda: now + MONTH
+        assert keeper.look().people == 60
+        assert list(folder.iterdir()) == []
+        with site.store.read() as connection:
+            assert connection.execute(select(schema.setting)).all() == []
+            assert connection.execute(select(export.c.file)).scalar_one() == ""
+
     def test_a_failure_is_told_and_no_end(self, plain: Server, caplog: pytest.LogCaptureFixture) -> None:
         class Broken:
             def write(self, *_args: object, **_more: object) -> None:
@@ -350,6 +386,16 @@ class TestTheCommands:
             raise result.exception
         return result.exit_code, result.output + str(result.exception or "")
 
+    def exported(self, server: Server) -> Path:
+        """A file that lies there to be taken home."""
+        folder = workshop.folder_of(server.store)
+        folder.mkdir()
+        path = folder / "threshold-log-1-1.csv"
+        path.write_text("Person 5")
+        row = {"format": "csv", "filters": "{}", "by": "o", "at": 1, "state": "done", "ended": to_ms(server.now)}
+        server.store.write(lambda c: c.execute(insert(export).values(**row, file=path.name)))
+        return path
+
     def test_retention_is_told_and_done(self, plain: Server) -> None:
         day(plain)
         status, said = self.run(plain, "apply-retention")
@@ -359,7 +405,9 @@ class TestTheCommands:
         later(plain)
         assert "due since" in self.run(plain, "apply-retention", "--dry-run")[1]
         assert len(plain.rows(person)) == 60
+        path = self.exported(plain)
         assert "60 people cut out of 20 passages" in self.run(plain, "apply-retention")[1]
+        assert not path.exists()
         assert plain.rows(person) == []
         assert wrongs(plain) == ""
 
@@ -369,10 +417,24 @@ class TestTheCommands:
         assert status == 1
         assert "type the reference p5" in said
         assert "inside now: The hall" in said
+        path = self.exported(plain)
         assert self.run(plain, "erase-person", "p5", "--reason", "asked", typed="p5\n")[0] == 0
+        assert not path.exists()
+        assert [row["file"] for row in plain.rows(export)] == [""]
         assert self.run(plain, "erase-person", "p6", "--reason", "asked", "--yes")[0] == 0
         assert {"p5", "p6"}.isdisjoint(str(row["ref"]) for row in plain.rows(person))
         assert "nobody has the reference" in self.run(plain, "erase-person", "p5", "--reason", "asked")[1]
+
+
+def test_what_is_deleted_is_overwritten_from_the_first_moment(plain: Server, tmp_path: Path) -> None:
+    """Not only from the first erasure on: an upload that was taken out of the tray names people too."""
+    plain.store.write(lambda c: c.execute(insert(schema.setting).values(name="tray:a", value="Zyxwvut" * 40)))
+    plain.store.close()
+    store = open_store(f"sqlite:///{tmp_path / 'threshold.db'}")
+    store.write(lambda c: tray.drop(c, "a"))
+    store.close()
+    for path in tmp_path.glob("threshold.db*"):
+        assert b"Zyxwvut" not in path.read_bytes(), path
 
 
 def test_exported_files_that_may_name_somebody_are_as_old_as_those_that_are_deleted(plain: Server) -> None:

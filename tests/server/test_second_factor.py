@@ -162,6 +162,27 @@ class TestPages:
         assert (answer.status_code, answer.location) == (303, "/log?q=a")
         assert is_signed_in(client)
 
+    def test_the_secret_that_is_being_set_up_is_in_no_cookie_and_is_kept_for_ten_minutes(self, door: Door) -> None:
+        client = door.signed_in("admin")
+        page = client.get("/account/second-factor")
+        found = re.search(r'class="secret"[^>]*>([A-Z2-7 ]+)<', page.text)
+        assert found is not None
+        secret = found[1].replace(" ", "")
+        with client.session_transaction() as session:
+            assert secret not in repr(dict(session))
+        assert found[1] in client.get("/account/second-factor").text  # the same, as the app has it already
+        form = {"password": PASSWORD, "csrf_token": token(page)}
+        wrong = client.post("/account/second-factor", data=form | {"code": "000000"})
+        assert found[1] in wrong.text
+        door.now += timedelta(minutes=10)
+        late = client.post("/account/second-factor", data=form | {"code": code(door.now, secret)})
+        assert (late.status_code, late.location) == (303, "/account/second-factor")
+        assert found[1] not in client.get("/account/second-factor").text
+        door.enrol(client)
+        with door.store.read() as connection:
+            left = select(schema.setting.c.name).where(schema.setting.c.name.startswith("enrolling:"))
+            assert connection.execute(left).all() == []
+
     def test_a_code_that_somebody_has_seen_is_of_no_use_to_them(self, door: Door) -> None:
         secret, _ = door.enrol(door.signed_in("admin"))
         door.now += STEP

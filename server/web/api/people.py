@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from sqlalchemy import Connection, RowMapping
 
 from server import extracts, imports, trail
@@ -49,7 +50,7 @@ def declare(routes: Routes, doorman: Doorman) -> None:
         """Adds a person (201), or makes them what the body says (200).
 
         The same checks as of an import. Doors in reach greet a changed name within seconds; a badge whose category or
-        zones have changed has to be printed again.
+        zones have changed has to be printed again. The badge is told to keys that also have people:read.
         """
         ref, change = call.path["ref"].lower(), call.body
         cells = (change.name, change.organisation, change.delegation, change.category)
@@ -64,7 +65,10 @@ def declare(routes: Routes, doorman: Doorman) -> None:
             what = "; ".join(f"{one.column or 'body'}: {one.what}" for one in error.problems)
             raise refuse(400, what, "Correct it and send it again.") from error
         call.parts.hub.tell(NEWS, ROOMS)
-        return (201 if new else 200), _one(call)
+        person = _one(call)
+        if Scope.PEOPLE_READ not in call.key.scopes:
+            person = msgspec.structs.replace(person, badge=msgspec.UNSET)
+        return (201 if new else 200), person
 
 
 def _put(connection: Connection, ref: str, sheet: bytes, who: Who, now: int) -> bool:

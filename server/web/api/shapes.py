@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 MOST = 2**63 - 1
 NO_NUL = "^[^\\u0000]*$"
@@ -52,7 +52,10 @@ class Person(msgspec.Struct, frozen=True):
     category: Annotated[str, Meta(description="The category's reference.")]
     zones: Annotated[list[int], Meta(description="The zones that the person may enter.")]
     language: str
-    badge: Annotated[int | None, Meta(description="The serial of the badge that opens doors; null without one.")]
+    badge: Annotated[
+        int | UnsetType | None,
+        Meta(description="The serial of the badge that opens doors; null without one. Told with people:read only."),
+    ] = UNSET
 
 
 class People(msgspec.Struct, frozen=True):

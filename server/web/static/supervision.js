@@ -14,9 +14,11 @@ async function get(address) {
 
 function carry(old, fresh) {
   // what was typed or unfolded in a part that has changed
-  if (old.querySelector("details[open]")) fresh.querySelector("details")?.setAttribute("open", "");
+  const folds = [...fresh.querySelectorAll("details")];
+  old.querySelectorAll("details").forEach((fold, place) => fold.open && folds[place]?.setAttribute("open", ""));
   for (const field of old.querySelectorAll("textarea, input[type=checkbox]")) {
-    const same = [...fresh.querySelectorAll("textarea, input[type=checkbox]")].find((one) => one.name === field.name);
+    const isSame = (one) => (field.id ? one.id === field.id : one.name === field.name);
+    const same = [...fresh.querySelectorAll("textarea, input[type=checkbox]")].find(isSame);
     if (same) [same.value, same.checked] = [field.value, field.checked];
     if (same && field === document.activeElement) requestAnimationFrame(() => same.focus());
   }
