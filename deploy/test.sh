@@ -42,7 +42,7 @@ step() { # step NAME COMMAND...: runs it and notes how it went
 run_pytest() {
     {
         code=0
-        "$bin/python" -m pytest -n 2 --dist loadgroup --color "$colour" "$@" || code=$?
+        "$bin/python" -m pytest -n 3 --dist loadgroup --color "$colour" "$@" || code=$?
         echo "$code" >"$scratch/code"
     } 2>&1 | tee "$scratch/pytest"
     [ "$(cat "$scratch/code")" = 0 ]

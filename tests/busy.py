@@ -25,13 +25,13 @@ from admission.health import Health, StageHealth
 from admission.passage import Kind
 from admission.venue import Direction, Exits, Programme, Session
 from admission.wire import Cursors, Enrolment
-from server import badges, devices, event, health, imports, programme, summit, users
+from server import badges, devices, event, health, imports, programme, summit
 from server.event import NewEvent
 from server.exchange import Desk
 from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore, migrate, open_store
 from server.users import Role
-from tests.world import PASSWORD, PaperKiosk, utc_now
+from tests.world import PASSWORD, PaperKiosk, add_users, utc_now
 
 ZONE = "Europe/Paris"
 SINCE_OPENING = timedelta(minutes=124)
@@ -180,8 +180,7 @@ def _make(connection: Connection, opening: datetime, seed: int) -> dict[str, Enr
         summit.write_csv(summit.make_summit(seed, opening.astimezone(event.zone_of(ZONE))), Path(folder))
         imports.run(connection, imports.read_folder(Path(folder)), os.urandom)
     badges.issue(connection, badges.Selection(None, reprint=False), epoch, os.urandom)
-    for role in Role:
-        users.set_user(connection, role.value, PASSWORD, role, os.urandom(16))
+    add_users(connection)
     gates = connection.execute(select(schema.gate.c.id).order_by(schema.gate.c.id)).scalars().all()
     made = {g: devices.add_kiosk(connection, f"k-{g}", g, "http://127.0.0.1:1", os.urandom(32), epoch) for g in gates}
     dice = random.Random(seed)

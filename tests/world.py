@@ -6,6 +6,7 @@ The venue is imported from CSV like any other; the kiosk uses the same pure func
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from admission import seats, wire
 from admission.badge import EventKeys, Serial, serial_of
@@ -103,8 +104,7 @@ def make_world(
     enrolments = {
         gate: devices.add_kiosk(connection, f"k-{gate}", gate, server, os.urandom(32), now) for gate in kiosks
     }
-    for role in Role:
-        users.set_user(connection, role.value, PASSWORD, role, os.urandom(16))
+    add_users(connection)
     rows = connection.execute(
         select(schema.badge.c.serial, schema.badge.c.id, schema.person.c.ref).join(
             schema.person, schema.person.c.id == schema.badge.c.person
@@ -120,6 +120,18 @@ def make_world(
         {row.ref: row.id for row in rows},
         EventKeys(ring.event, ring.epoch, public),
     )
+
+
+@functools.cache
+def _stored() -> str:
+    """The password as it is stored, hashed once in each process: that takes long on purpose."""
+    return users.hash_password(PASSWORD, os.urandom(16))
+
+
+def add_users(connection: Connection) -> None:
+    """A user of each role, who is called like it and has the password PASSWORD."""
+    rows = [{"name": r.value, "password": _stored(), "role": r.value, "active": True} for r in Role]
+    connection.execute(insert(schema.user), rows)
 
 
 @dataclass

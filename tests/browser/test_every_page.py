@@ -27,8 +27,6 @@ FILES = re.compile(
 MOST_PAGES = 70
 COLLECTIONS = {"session", "sessions", "person", "people", "rooms", "gates", "categories", "delegations", "kiosks"}
 PLAIN = {"new", "import", "delegations", "kiosks", "person", "list"}
-TURNS = {"before", "after", "page", "day", "next"}
-"""What only turns a page."""
 BEGIN = ("/account", "/incidents")
 
 
@@ -64,15 +62,14 @@ def signed_in(window: Window, summit: Summit, role: str, size: tuple[int, int] =
 
 
 def shape(path: str) -> str:
-    """Pages that differ only in what they are about are one page."""
+    """Pages that differ only in what they are about, or in how they are filtered or turned, are one page."""
     way, _, query = path.partition("?")
     parts = way.split("/")
     for place, before in enumerate(parts[:-1]):
         part = parts[place + 1]
         if part not in PLAIN and (before in COLLECTIONS or any(character.isdigit() for character in part)):
             parts[place + 1] = "*"
-    asked = sorted(name for name in re.findall(r"(\w+)=[^&]", query) if name not in TURNS)
-    return "/".join(parts) + "?" + "&".join(asked)
+    return "/".join(parts) + ("?wall" if "wall=1" in query else "")
 
 
 def pages(page: Page, address: str, most: int = MOST_PAGES) -> list[str]:

@@ -246,7 +246,7 @@ class TestEndpoint:
         [
             (lambda _body, head: (b"", head), 400, "not a message"),
             (lambda _body, head: (b"\xff{", head), 400, "not a message"),
-            (lambda body, head: (body + b" " * words.MAX_BODY, head), 400, "more than"),
+            (lambda body, head: (body + b" " * words.MAX_BODY, head), 400, "at most"),
             (lambda body, _head: (body, {}), 403, "signature"),
             (lambda body, _head: (body, {wire.SIGNATURE_HEADER: "00" * 64}), 403, "signature"),
             (lambda body, head: (body + b" ", head), 403, "signature"),

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     url = f"sqlite:///{tmp_path / 'threshold.db'}"
     migrate(url)
     with transaction(url) as connection:
-        make_world(connection, utc_now(), people=1, kiosks=())
+        make_world(connection, utc_now(), people=3, kiosks=())
     return tmp_path
 
 
