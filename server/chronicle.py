@@ -5,8 +5,6 @@ A place in it is (instant, table, number), so that a page can be turned while ne
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -17,6 +15,7 @@ import msgspec
 from sqlalchemy import Column, Connection, RowMapping, Table, and_, or_, select
 
 from admission.errors import ConfigError
+from server.cells import line as csv_line
 from server.phrase import phrase
 from server.store.instants import from_ms, to_ms
 from server.store.schema import act, person, trail
@@ -108,7 +107,7 @@ def everything(connection: Connection, filters: Filters, limit: int = PART) -> I
 def export(reading: Reading, filters: Filters, zone: ZoneInfo) -> Iterator[str]:
     """The entries as CSV, in parts; times are the venue's. A byte-order mark tells spreadsheets that it is UTF-8.
     Every part is read by itself, through ``reading``, so that nothing is held while a client takes it."""
-    yield "\ufeff" + _line(("time", "user", "what", "about", "ref", "address", "facts"))
+    yield "\ufeff" + csv_line(("time", "user", "what", "about", "ref", "address", "facts"))
     before: Place | None = None
 
     def read(connection: Connection) -> Part:
@@ -119,7 +118,7 @@ def export(reading: Reading, filters: Filters, zone: ZoneInfo) -> Iterator[str]:
         some, known = reading(read)
         if not some:
             return
-        yield "".join(_line(_cells(entry, known, zone)) for entry in some)
+        yield "".join(csv_line(_cells(entry, known, zone)) for entry in some)
         before = (some[-1].at, some[-1].table, some[-1].id)
 
 
@@ -182,11 +181,3 @@ def _cells(entry: Entry, known: Mapping[str, str], zone: ZoneInfo) -> tuple[str,
     at = from_ms(entry.at).astimezone(zone).isoformat(timespec="seconds")
     facts = msgspec.json.encode(entry.facts).decode() if entry.facts else ""
     return (at, entry.by, entry.what, entry.about, ref, entry.address, facts)
-
-
-def _line(cells: Sequence[str]) -> str:
-    """A cell that a spreadsheet would take for a formula gets an apostrophe (OWASP: CSV injection)."""
-    out = io.StringIO()
-    harmless = [f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell for cell in cells]
-    csv.writer(out, lineterminator="\r\n").writerow(harmless)
-    return out.getvalue()

@@ -7,14 +7,13 @@ not go on keeping it once they have heard. Closing a room closes every room insi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from admission.errors import ConfigError
-from admission.venue import CATEGORIES, Direction
+from admission.venue import CATEGORIES
 from server.asked import Facts, programme_of
 from server.phrase import marked, phrase
 from server.store import schema, versions
@@ -69,36 +68,6 @@ def closed(connection: Connection) -> list[str]:
     """The rooms that are closed, wholly or to some, in the venue's order."""
     query = select(_room.c.id).where(_room.c.only.is_not(None)).order_by(_room.c.position, _room.c.id)
     return list(connection.execute(query).scalars())
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Whether a kiosk that lets people into a room holds the programme as it is now; ``since``: when it was heard (ms;
-    None: never)."""
-
-    device: str
-    gate: str
-    room: str
-    has: bool
-    since: int | None
-
-
-def heard(connection: Connection) -> list[Heard]:
-    """Every kiosk at a gate that leads in, and whether it knows what is closed now."""
-    now = versions.current(connection, versions.PROGRAMME)
-    device, gate, store = schema.device, schema.gate, schema.incarnation
-    newest = (
-        select(store.c.device, func.max(store.c.heard).label("heard"), func.max(store.c.programme).label("holds"))
-        .group_by(store.c.device)
-        .subquery()
-    )
-    query = (
-        select(device.c.id, gate.c.name, gate.c.room, newest.c.heard, newest.c.holds)
-        .select_from(device.join(gate, gate.c.id == device.c.gate).outerjoin(newest, newest.c.device == device.c.id))
-        .where(device.c.revoked.is_(None), gate.c.direction != Direction.OUT)
-        .order_by(gate.c.name, device.c.id)
-    )
-    return [Heard(row.id, row.name, row.room, row.holds == now, row.heard) for row in connection.execute(query)]
 
 
 def _set(connection: Connection, rooms: list[str], only: int | None) -> None:

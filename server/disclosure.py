@@ -5,7 +5,6 @@ A badge's token is not among it: whoever holds it can pass the doors. Only reads
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, or_, select
 
 from server import erasure, mentions
+from server.cells import line as csv_line
 from server.mentions import Scrubber
 from server.phrase import marked
 from server.store.instants import from_ms
@@ -98,12 +98,8 @@ def as_zip(found: Mapping[str, Rows], event: str, at: datetime) -> bytes:
 
 def as_csv(rows: Rows) -> str:
     """The rows as CSV with a BOM; a cell that a spreadsheet would take for a formula gets an apostrophe."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerow(rows[0])
-    for row in rows:
-        lines.writerow([_cell(value) for value in row.values()])
-    return "\ufeff" + out.getvalue()
+    lines = [csv_line(rows[0]), *(csv_line(map(_cell, row.values())) for row in rows)]
+    return "\ufeff" + "".join(lines)
 
 
 def _files(found: Mapping[str, Rows], event: str, at: datetime) -> list[tuple[str, bytes]]:
@@ -114,9 +110,7 @@ def _files(found: Mapping[str, Rows], event: str, at: datetime) -> list[tuple[st
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str):
-        return msgspec.json.encode(value).decode()
-    return f"'{value}" if value[:1] in tuple("=+-@\t\r") else value
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _person(one: Subject) -> Select[Any]:

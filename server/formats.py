@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from server import log
+from server.cells import line as csv_line
 from server.exports import Format
 from server.log import Record
 from server.spreadsheet import Cell, Heading, Workbook
@@ -34,7 +35,7 @@ def opened(form: Format, path: Path) -> Iterator[Append]:
     with path.open("w", encoding="utf-8", newline="") as file:
         line = json_line
         if form is Format.CSV:
-            file.write("\ufeff" + log.csv_line(log.HEADER))
+            file.write("\ufeff" + csv_line(log.HEADER))
             line = _csv_line
 
         def add(records: list[Record]) -> None:
@@ -62,4 +63,4 @@ def json_line(record: Record) -> str:
 
 
 def _csv_line(record: Record) -> str:
-    return log.csv_line(log.cells(record))
+    return csv_line(log.cells(record))

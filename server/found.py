@@ -166,11 +166,6 @@ def _places(filters: Filters) -> Iterator[Term]:
         yield Term(passage.c.device, lambda c: c == filters.kiosk)
 
 
-def _flagged(flag: str) -> Make:
-    pattern = f"% {_literal(flag)} %"
-    return lambda column: (column != "") & (" " + column + " ").like(pattern, escape="!")
-
-
 def _between(filters: Filters) -> Make:
     since = None if filters.since is None else to_ms(filters.since)
     until = None if filters.until is None else to_ms(filters.until)

@@ -5,8 +5,6 @@ Only reads. What is looked for is in :mod:`server.filters`, how it is found in :
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from server import found
+from server.cells import line as csv_line
 from server.filters import FLAGS, KINDS, REASONS, VERDICTS, BadFilter, Filters, parse_filters
 from server.store.instants import from_ms
 from server.store.schema import badge, category, device, gate, passage, person, room, session
@@ -163,13 +162,6 @@ def cells(record: Record) -> list[str]:
     return [f"{record.at:%H:%M:%S}", f"{record.at:%Y-%m-%d}", *who, *where, *what, steward]
 
 
-def csv_line(texts: Sequence[str]) -> str:
-    """One line of CSV. A cell that a spreadsheet would take for a formula gets an apostrophe (OWASP: CSV injection)."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_harmless(text) for text in texts])
-    return out.getvalue()
-
-
 def _query() -> Select[Any]:
     columns = [column for column in passage.c if column.name not in ("raw", "hash")]
     return (
@@ -237,10 +229,6 @@ def _record(row: RowMapping, zone: ZoneInfo) -> Record:
         passage=row["id"],
         steward=row["by"] >> 32,
     )
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell
 
 
 __all__ = ["VERDICTS", "BadFilter", "Filters", "Page", "Record", "parse_filters"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
+from server.cells import line as csv_line
 from server.roll_call import Mark
 from server.roster import Entry, Roster
 from server.store.instants import from_ms
@@ -20,17 +19,17 @@ def lines(
 ) -> Iterator[str]:
     """The file with these of the roster's ``people``, with a BOM; times in ``zone``. With ``marks`` also who is safe,
     says whom and since when."""
-    yield "\ufeff" + _line((*HEADER, *(MARKED if marks is not None else ())))
+    yield "\ufeff" + csv_line((*HEADER, *(MARKED if marks is not None else ())))
     names = {one.id: one.name for one in roster.places}
     for one in people:
         left = "" if one.left is None else _moment(one.left, zone)
         name = one.name or (f"badge {-one.holder}" if one.holder < 0 else f"person {one.holder}")
         facts = (names.get(one.room, one.room), name, one.organisation, one.delegation, one.ref)
         times = (_moment(one.since, zone) if one.since else "", left, "1")
-        yield _line((*facts, *times, *(() if marks is None else _marked(marks.get(one.holder), zone))))
+        yield csv_line((*facts, *times, *(() if marks is None else _marked(marks.get(one.holder), zone))))
     for place in roster.places:
         if place.unbadged:
-            yield _line((place.name, "counted without a badge", "", "", "", "", "", str(place.unbadged)))
+            yield csv_line((place.name, "counted without a badge", "", "", "", "", "", str(place.unbadged)))
 
 
 def _marked(mark: Mark | None, zone: ZoneInfo) -> tuple[str, ...]:
@@ -41,14 +40,3 @@ def _marked(mark: Mark | None, zone: ZoneInfo) -> tuple[str, ...]:
 
 def _moment(ms: int, zone: ZoneInfo) -> str:
     return f"{from_ms(ms).astimezone(zone):%Y-%m-%d %H:%M:%S}"
-
-
-def _line(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])
-    return out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet would take for a formula gets an apostrophe (OWASP: CSV injection)."""
-    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from server.cells import line as csv_line
 from server.reports.tables import Column, Table
 from server.reports.tallies import MINUTE
 from server.reports.voice import Voice
 from server.store.instants import from_ms
 
-FORMULA = tuple("=+-@\t\r")
-
 
 def lines(voice: Voice, table: Table) -> Iterator[str]:
     """The table as CSV text with a BOM: values for machines, times with their zone, nothing that is a formula."""
-    yield "\ufeff" + _line([voice.say(column.title) for column in table.columns])
+    yield "\ufeff" + csv_line([voice.say(column.title) for column in table.columns])
     for row in table.rows:
-        yield _line([_plain(voice, column, value) for column, value in zip(table.columns, row, strict=True)])
+        yield csv_line([_plain(voice, column, value) for column, value in zip(table.columns, row, strict=True)])
 
 
 def _plain(voice: Voice, column: Column, value: Any) -> str:
@@ -28,11 +25,3 @@ def _plain(voice: Voice, column: Column, value: Any) -> str:
     if column.kind == "moment":
         return f"{from_ms(int(value) * MINUTE).astimezone(voice.zone):%Y-%m-%dT%H:%M%z}"
     return f"{value:.3f}" if column.kind == "share" else str(value)
-
-
-def _line(cells: Sequence[str]) -> str:
-    """A line of a file; a cell that a spreadsheet would take for a formula gets an apostrophe (OWASP)."""
-    out = io.StringIO()
-    harmless = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]
-    csv.writer(out, lineterminator="\r\n").writerow(harmless)
-    return out.getvalue()

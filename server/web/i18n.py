@@ -10,7 +10,7 @@ from datetime import datetime
 
 from babel.numbers import format_decimal
 from flask import Flask, request, session
-from flask_babel import Babel, force_locale, get_locale, gettext
+from flask_babel import Babel, get_locale, gettext
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -82,6 +82,3 @@ def _page() -> dict[str, object]:
         "direction": "rtl" if code in RIGHT_TO_LEFT else "ltr",
         "languages": LANGUAGES,
     }
-
-
-__all__ = ["CHOSEN", "LANGUAGES", "choose", "clock", "force_locale", "language", "number", "register", "say"]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from server import filters as filtering
 from server import log, trail
+from server.cells import line as csv_line
 from server.exports import Format
 from server.filters import FIELDS, BadFilter, Filters, parse_filters
 from server.phrase import marked as _
@@ -151,9 +152,9 @@ def _lines(parts: Parts, filters: Filters) -> Iterator[str]:
 
     with parts.store.read() as connection:
         last = log.newest(connection)
-    yield "\ufeff" + log.csv_line(log.HEADER)
+    yield "\ufeff" + csv_line(log.HEADER)
     for records in log.parts(reading, filters, last, parts.current.get().event.zone):
-        yield "".join(log.csv_line(log.cells(record)) for record in records)
+        yield "".join(csv_line(log.cells(record)) for record in records)
 
 
 def _number(text: str) -> int:

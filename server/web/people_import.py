@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from flask_babel import ngettext
 
 from admission.venue import CATEGORIES
 from server import columns, imports, trail, tray
+from server.cells import line as csv_line
 from server.columns import FILES
 from server.directory import STALE
 from server.imports import ImportRefused, Moved, Preview
@@ -89,7 +88,7 @@ def _look(pages: Blueprint, parts: Parts) -> None:
         by, at = who(), to_ms(parts.clock())
         parts.store.write(lambda c: trail.note(c, by, at, "downloaded", "import", token, {"rows": len(lines) - 1}))
         headers = {"Content-Disposition": "attachment; filename=import-changes.csv", "Cache-Control": "no-store"}
-        return Response("\ufeff" + _csv(lines), mimetype="text/csv", headers=headers)
+        return Response("\ufeff" + "".join(map(csv_line, lines)), mimetype="text/csv", headers=headers)
 
     @pages.post("/people/import/<token>")
     @only(ORGANISERS)
@@ -215,10 +214,3 @@ def _lines(seen: Preview, words: _Words) -> Iterator[list[str]]:
                 yield [kind, ref, "changed", column, was, now]
         for key in one.kept:
             yield [kind, " + ".join(map(str, key)), "kept, not in the file", "", "", ""]
-
-
-def _csv(lines: Sequence[Sequence[str]]) -> str:
-    out = io.StringIO()
-    harmless = [[f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell for cell in line] for line in lines]
-    csv.writer(out, lineterminator="\r\n").writerows(harmless)
-    return out.getvalue()

@@ -12,10 +12,11 @@ from flask_babel import gettext
 from sqlalchemy import func, select
 
 from admission.venue import CATEGORIES, ZONES, Programme, Session
+from server import reach
 from server.phrase import marked as _
-from server.schedule import facts, findings, reach
+from server.reach import Carrier, Has, Spread
+from server.schedule import facts, findings
 from server.schedule.findings import Finding, Level
-from server.schedule.reach import Carrier, Has, Spread
 from server.standings import SILENT_MS
 from server.store import schema
 from server.store.instants import from_ms, to_ms

@@ -15,12 +15,12 @@ from werkzeug.datastructures import MultiDict
 
 from admission.errors import ConfigError
 from admission.venue import ZONES, Direction, Exits
-from server import counting
+from server import counting, reach
 from server.columns import EVERYONE, INVITED
 from server.live import NEWS, ROOMS
 from server.phrase import Phrase
 from server.phrase import marked as _
-from server.schedule import editing, facts, findings, history, lists, reach, things
+from server.schedule import editing, facts, findings, history, lists, things
 from server.schedule.editing import Edit
 from server.schedule.things import CATEGORY, GATE, KINDS, ROOM, SESSION, Cells, Changed, Hurts, Kind, Missing, Wrong
 from server.schedule.trial import trial

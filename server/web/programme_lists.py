@@ -11,8 +11,9 @@ from flask_babel import gettext
 from sqlalchemy import select
 
 from admission.errors import ConfigError
+from server import reach
 from server.live import NEWS, ROOMS
-from server.schedule import lists, reach, things
+from server.schedule import lists, things
 from server.schedule.things import SESSION, Missing
 from server.store import schema
 from server.web.auth import ORGANISERS, only, who

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from babel.dates import format_date
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
+from flask_babel import force_locale, get_locale
 
 from admission.errors import ConfigError
 from server import minister, trail
@@ -175,7 +175,7 @@ def _files(pages: Blueprint, parts: Parts, shelf: Shelf) -> None:
     def pdf() -> ResponseReturnValue:
         language = request.args.get("language", i18n.language())
         language = language if language in PDF_LANGUAGES else PDF_LANGUAGES[0]
-        with i18n.force_locale(language):
+        with force_locale(language):
             try:
                 asked = _ask(parts, shelf)
             except ConfigError as error:

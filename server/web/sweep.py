@@ -14,12 +14,12 @@ from flask_login import current_user
 from sqlalchemy import Connection, select
 
 from admission.errors import ConfigError
-from server import acts, closing
+from server import acts, reach
 from server.acts import Act, Actor
 from server.live import NEWS, ROOMS
 from server.phrase import marked as _
+from server.reach import Has
 from server.store import schema
-from server.store.instants import to_ms
 from server.web.auth import ACTORS, SUPERVISORS, only
 from server.web.supervision import count_open
 
@@ -35,7 +35,7 @@ REASONS = (
     _("Drill"),
 )
 """The reasons that one has no time to write."""
-SILENT_MS = 15_000
+SHOWS = {Has.YES: "has", Has.WAITING: "late", Has.SILENT: "silent", Has.NEVER: "silent"}
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -104,17 +104,12 @@ def _now(parts: Parts, connection: Connection) -> dict[str, Any]:
     """Which rooms are closed to whom, and for each kiosk at their gates: knows it, not yet, or silent since."""
     rows = connection.execute(select(schema.room.c.id, schema.room.c.only).where(schema.room.c.only.is_not(None)))
     masks = dict(rows.all())
-    now = to_ms(parts.clock())
     gates = [
-        (one.device, one.gate, one.room, "has" if one.has else _lag(one, now))
-        for one in closing.heard(connection)
-        if one.room in masks
+        (one.id, one.gate, one.room_id, SHOWS[one.has])
+        for one in reach.read(connection, parts.clock()).carriers
+        if one.lets_in and one.room_id in masks
     ]
     return {"masks": masks, "gates": gates}
-
-
-def _lag(one: closing.Heard, now: int) -> str:
-    return "silent" if one.since is None or now - one.since > SILENT_MS else "late"
 
 
 def _mark(seen: object) -> str:

@@ -11,8 +11,9 @@ import msgspec
 from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from server import attendance, log, person_day, trail
+from server import attendance, person_day, trail
 from server.attendance import Held
+from server.cells import line as csv_line
 from server.deeds import DEEDS
 from server.filters import FLAGS, KINDS, REASONS, VERDICTS
 from server.phrase import marked as _
@@ -147,8 +148,8 @@ def _body(rows: list[dict[str, Any]], header: list[str], form: str) -> bytes:
         return _sheet(rows, header)
     if form == "jsonl":
         return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    lines = [log.csv_line([_text(row[name]) for name in header]) for row in rows]
-    return ("\ufeff" + log.csv_line(header) + "".join(lines)).encode()
+    lines = [csv_line([_text(row[name]) for name in header]) for row in rows]
+    return ("\ufeff" + csv_line(header) + "".join(lines)).encode()
 
 
 def _text(value: Any) -> str:

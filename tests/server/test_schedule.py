@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
 from admission.errors import ConfigError
-from server import event, trail
-from server.schedule import editing, facts, findings, history, lists, reach, reading, things
+from server import event, reach, trail
+from server.reach import Has
+from server.schedule import editing, facts, findings, history, lists, reading, things
 from server.schedule.editing import Edit
 from server.schedule.findings import Finding, Level
-from server.schedule.reach import Has
 from server.schedule.things import CATEGORY, GATE, ROOM, SESSION, Cells, Changed, Hurts, Missing, Wrong
 from server.store import schema, versions
 from server.store.engine import PostgresStore, SqliteStore

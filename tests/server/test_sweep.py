@@ -20,7 +20,7 @@ from server.store.engine import migrate, open_store
 from server.store.instants import to_ms
 from server.users import Role
 from tests.pages import Site, token
-from tests.world import utc_now
+from tests.world import PaperKiosk, utc_now
 
 MAY = {"supervisor", "admin"}
 
@@ -226,3 +226,14 @@ def test_a_kiosk_that_is_woken_by_a_lowered_limit_is_seated_under_the_new_one(
 
 def site_rooms(site: Site) -> tuple[Room, ...]:
     return site.app.extensions["threshold"].current.get().programme.rooms  # type: ignore[no-any-return]
+
+
+def test_a_kiosk_that_has_begun_a_new_store_does_not_show_a_lock_that_only_its_old_one_knew(site: Site) -> None:
+    client = site.signed_in("supervisor")
+    post(client, "/sweep/close", room="hall", why="Drill")
+    hears(site)
+    assert "1 of 2 gates show it" in client.get("/sweep").text
+    fresh = PaperKiosk(site.world.enrolments["hall-a"], "hall-a", "hall", incarnation=2)
+    body, headers = fresh.seal(fresh.letter(lane=Lane.NEWS, cursors=Cursors()))
+    assert site.app.test_client().post("/api/v1/exchange", data=body, headers=headers).status_code == 200
+    assert "0 of 2 gates show it" in client.get("/sweep").text

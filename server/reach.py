@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
+from admission.venue import Direction
 from server.standings import SILENT_MS
 from server.store import schema, versions
 from server.store.instants import to_ms
@@ -26,7 +27,8 @@ class Has(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A kiosk: what it is called, where it stands, which version it holds, when it was heard (ms; None: never)."""
+    """A kiosk: what it is called, where it stands, which version it holds, when it was heard (ms; None: never).
+    ``room_id``: the room that its gate guards; ``lets_in``: it leads in."""
 
     id: str
     label: str
@@ -35,6 +37,8 @@ class Carrier:
     version: int
     heard: int | None
     has: Has
+    room_id: str
+    lets_in: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +63,17 @@ def read(connection: Connection, now: datetime) -> Spread:
     for device, version, heard in connection.execute(rows):
         newest[device] = (version, heard)  # a later store replaces an earlier one
     query = (
-        select(one.id, one.label, gate.name, room.name)
+        select(one.id, one.label, gate.name, room.name, room.id, gate.direction)
         .join(schema.gate, gate.id == one.gate)
         .join(schema.room, room.id == gate.room)
         .where(one.revoked.is_(None))
         .order_by(room.position, gate.name, one.id)
     )
     carriers = []
-    for name, label, at, into in connection.execute(query):
+    for name, label, at, into, room_id, way in connection.execute(query):
         version, heard = newest.get(name, (0, None))
-        carriers.append(Carrier(name, label, at, into, version, heard, _has(version, present, heard, to_ms(now))))
+        has = _has(version, present, heard, to_ms(now))
+        carriers.append(Carrier(name, label, at, into, version, heard, has, room_id, way != Direction.OUT))
     order = [Has.SILENT, Has.NEVER, Has.WAITING, Has.YES]
     return Spread(present, sorted(carriers, key=lambda carrier: order.index(carrier.has)))
 
