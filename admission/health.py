@@ -48,7 +48,8 @@ class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     the software. None where there was nothing to measure.
 
     Of the machine, not sent where they are not known: ``temperature_c`` of the processor; ``disk_free_mb`` where the
-    journal is; ``clock_uncertainty_ms``: how far its time may be off; ``uptime_s``: since it was switched on.
+    journal is; ``clock_uncertainty_ms``: how far its time may be off; ``uptime_s``: since it was switched on;
+    ``undervolted``: whether its power supply was seen to give too little since then.
     """
 
     seconds: Annotated[float, Meta(gt=0, le=3600)]
@@ -68,6 +69,7 @@ class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     disk_free_mb: Annotated[int, Meta(ge=0, le=MAX_MB)] | None = None
     clock_uncertainty_ms: Annotated[int, Meta(ge=0, le=MAX_MS)] | None = None
     uptime_s: Annotated[int, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
+    undervolted: bool | None = None
 
 
 _encoder = msgspec.json.Encoder()

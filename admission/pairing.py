@@ -19,7 +19,10 @@ from admission.wire import UNREADABLE
 
 PREFIX = "TE:"
 VERSION = 1
+PINNING = 2
+"""The version of a code that also says which roots the server's TLS must rest on; an older kiosk says so and stops."""
 PATH = "/api/v1/enrol"
+ROOTS_PATH = "/api/v1/ca.pem"
 MAX_BODY = 2000
 MAX_URL = 200
 TOKEN_BYTES = 16
@@ -30,15 +33,18 @@ _DIGITS = b"threshold-pairing-1\0"
 
 Token = Annotated[bytes, msgspec.Meta(min_length=TOKEN_BYTES, max_length=TOKEN_BYTES)]
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a pairing code says: where the server is, the key that it signs with, and the token that admits once."""
+    """What a pairing code says: where the server is, the key that it signs with, and the token that admits once.
+    ``roots``: the fingerprint of the only roots that its TLS may rest on (admission.roots), or b"" if it says none."""
 
     url: str
     server_key: bytes
     token: bytes
+    roots: bytes = b""
 
 
 class State(StrEnum):
@@ -77,8 +83,9 @@ _T = TypeVar("_T", Enrol, Enrolled)
 
 def write_code(code: Code) -> str:
     """The text of the QR code, in its alphanumeric set."""
-    packed = msgspec.msgpack.encode((VERSION, code.url, code.server_key, code.token))
-    return PREFIX + base45_encode(packed)
+    said: tuple[object, ...] = (code.url, code.server_key, code.token)
+    said = (PINNING, *said, code.roots) if code.roots else (VERSION, *said)
+    return PREFIX + base45_encode(msgspec.msgpack.encode(said))
 
 
 def read_code(text: str) -> Code:
@@ -89,11 +96,21 @@ def read_code(text: str) -> Code:
     try:
         version, *rest = msgspec.msgpack.decode(raw, type=list)
         if version == VERSION:
-            url, server_key, token = msgspec.convert(rest, tuple[str, Key, Token])
-            return Code(url, server_key, token)
+            return Code(*msgspec.convert(rest, tuple[str, Key, Token]))
+        if version == PINNING:
+            return _pinning(Code(*msgspec.convert(rest, tuple[str, Key, Token, Digest])))
     except (*UNREADABLE, ValueError) as error:
         raise BadMessage("this pairing code is damaged") from error
-    raise BadMessage(f"a pairing code of version {version}; this side knows version {VERSION}: update the older side")
+    raise BadMessage(
+        f"a pairing code of version {version}; this side knows versions {VERSION} and {PINNING}: update the older side"
+    )
+
+
+def _pinning(code: Code) -> Code:
+    """Raises ValueError for an address without TLS: there would be nothing to hold the roots against."""
+    if not code.url.startswith("https://"):
+        raise ValueError("roots for an address without TLS")
+    return code
 
 
 def digits(code: Code, public: bytes) -> str:

@@ -19,6 +19,8 @@ SessionId = NewType("SessionId", str)
 
 CATEGORIES = 16
 ZONES = 12
+DOOR_LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh", "hi")
+"""What doors can be told to speak (BCP 47): the six languages of the United Nations, and Hindi."""
 
 
 class Direction(StrEnum):
@@ -39,7 +41,8 @@ class Exits(StrEnum):
 
 class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A room. ``limit`` is its legal number of bodies (None: nobody counts), ``reserve`` what forcing may use of it.
-    ``only``: it is closed, but to these categories (a bit mask; None: it is not closed)."""
+    ``only``: it is closed, but to these categories (a bit mask; None: it is not closed). ``overflow``: the room where
+    people are sent when it is full; never this one, one that it lies in, or one that lies in it."""
 
     id: RoomId
     name: str
@@ -48,6 +51,7 @@ class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     reserve: int
     exits: Exits
     only: int | None = None
+    overflow: RoomId | None = None
 
     def admits(self, category: int) -> bool:
         """Whether it is open to badges of this category."""
@@ -84,8 +88,9 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.doors_open <= now < self.doors_close
 
 
-class Programme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The venue and what happens in it. ``version`` grows with every change."""
+class Programme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The venue and what happens in it. ``version`` grows with every change. ``languages``: what its doors speak, in
+    order, each of DOOR_LANGUAGES; empty: the event has not said."""
 
     version: int
     event: str
@@ -94,6 +99,7 @@ class Programme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gates: tuple[Gate, ...] = ()
     sessions: tuple[Session, ...] = ()
     show_names: bool = False
+    languages: tuple[str, ...] = ()
 
     def room(self, room: str) -> Room | None:
         """The room of that id, or None."""

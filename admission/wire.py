@@ -15,6 +15,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from admission import roots
 from admission.errors import BadMessage, BadSignature
 from admission.health import Health
 from admission.venue import Programme
@@ -205,14 +206,16 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     presence: PresenceNews | None = None
 
 
-class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a kiosk is given once: its name, its own key (raw Ed25519 seed), the server's address and public key."""
+class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a kiosk is given once: its name, its own key (raw Ed25519 seed), the server's address and public key.
+    ``ca``: the only roots that the server's TLS may rest on, as PEM ("": those that the kiosk is set up with)."""
 
-    v: int = VERSION
+    v: int = msgspec.field(default_factory=lambda: VERSION)  # unlike a default, never left out
     device: str
     seed: bytes
     server: str
     server_key: bytes
+    ca: str = ""
 
 
 class _Versioned(msgspec.Struct):
@@ -273,7 +276,8 @@ def decode_answer(body: bytes) -> Answer:
 
 def decode_enrolment(body: bytes) -> Enrolment:
     """The enrolment in ``body``. Raises BadMessage."""
-    return _decode(_enrolment, body)
+    enrolment = _decode(_enrolment, body)
+    return msgspec.structs.replace(enrolment, ca=roots.read(enrolment.ca.encode())) if enrolment.ca else enrolment
 
 
 def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:

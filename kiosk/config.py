@@ -14,6 +14,8 @@ import msgspec
 from admission import wire
 from admission.errors import BadMessage, ConfigError, DiskError
 from admission.wire import Enrolment
+from kiosk.face.sound import hours
+from kiosk.pins import Pins
 
 HIGHEST_PORT = 65535
 KEY_BYTES = 32
@@ -96,7 +98,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "picamera", a video, a directory of images or a stream (see kiosk.camera.lens), and ``optics``: how it looks;
     ``budget_ms``: CPU time that reading one frame may take at most (kiosk.reader.eye); ``screen``: host and port of the
     face's page; ``ca``: the certificate that the server's TLS is pinned to; ``machine``: how the audit names this
-    hardware ("": a name is made from the hardware's number)."""
+    hardware ("": a name is made from the hardware's number). ``volume`` of its sounds, 0 to 100, until a steward
+    changes it at the door; ``silent_hours`` of the venue's day; ``live_picture``: whether visitors see themselves,
+    small, while they hold up a badge; ``pins``: what is wired to the header (kiosk.pins)."""
 
     data: str = "/var/lib/threshold-kiosk"
     enrolment: str = ""
@@ -106,6 +110,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     screen: str = "127.0.0.1:8090"
     ca: str = ""
     machine: Name = ""
+    volume: Annotated[int, msgspec.Meta(ge=0, le=100)] = 60
+    silent_hours: tuple[str, ...] = ()
+    live_picture: bool = True
+    pins: Pins = Pins()
+
+    def __post_init__(self) -> None:
+        hours(self.silent_hours)
 
     @property
     def enrolment_path(self) -> Path:

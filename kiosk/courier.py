@@ -60,8 +60,9 @@ class Courier:
         more = self._granted() - given
         if more <= 0 and (self._journal.era, self._journal.acknowledged) == known:
             return Shown(STATE, "courier_old")
-        seats = f"{more} more seat{'s' if more > 1 else ''}" if more > 0 else "No more seats just now"
-        return Shown(STATE, "courier_thanks", seats)
+        if more > 0:
+            return Shown(STATE, "courier_thanks", detail=str(more), about="more_seats")
+        return Shown(STATE, "courier_thanks", about="no_more_seats")
 
     def _granted(self) -> int:
         """All seats that were ever granted to this store."""

@@ -18,7 +18,8 @@ from kiosk.clock import Clock
 from kiosk.disk import Disk
 from kiosk.journal import Journal, Visit
 from kiosk.refusals import Refusals
-from kiosk.standing import Site, Standing
+from kiosk.site import Site
+from kiosk.standing import Standing
 
 ARRIVALS_MS = 300_000
 _CAME_IN = frozenset({Kind.ENTRY, Kind.FORCED})

@@ -13,22 +13,25 @@ from typing import Protocol
 from admission.badge import BadBadge, Badge, verify
 from admission.errors import DiskError
 from admission.passage import Kind
-from admission.rules import Admitted, LetOut, Refused, Verdict, Why
+from admission.rules import Admitted, Refused, Why
 from admission.venue import Direction, Session
 from admission.wire import Whereabouts
 from kiosk.camera import Away, Frame
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.doorkeeper import Decision, Doorkeeper
-from kiosk.face import WAITING, Face, Shown, Status, hint, refusal
-from kiosk.face.words import TRY
+from kiosk.face import Face, Shown, Status, hint
 from kiosk.health import Diary
 from kiosk.hints import Hints
 from kiosk.journal import Journal, Visit
 from kiosk.presentation import Presentations
 from kiosk.reader import Reader, Sight
-from kiosk.standing import Site, Standing
+from kiosk.self_test import SelfTest
+from kiosk.site import Site
+from kiosk.standing import Standing
 from kiosk.steward import Corner
+from kiosk.usher import Guest, Usher
+from kiosk.way import UNWRITTEN, Way
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ class Parts:
     courier: Courier
     corner: Corner | None = None
     diary: Diary | None = None
+    way: Way | None = None
+    test: SelfTest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Gate:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._usher = Usher(parts.standing, parts.line)
         self._presentations = Presentations()
         self._hints = Hints()
         self._read_ms = 0
@@ -99,9 +105,12 @@ class Gate:
             if isinstance(frame, Away):
                 self._moment = None
                 self._show(Shown("trouble", "camera_away"))
+                if self._parts.test is not None:
+                    self._parts.test.lose(frame.why)
             else:
                 self._look(frame)
             self._show_forced()
+            self._take_back()
             self._parts.doorkeeper.write_counts()
         except DiskError as error:
             self._trouble = str(error)
@@ -113,7 +122,9 @@ class Gate:
     def hold_up(self, text: str) -> Shown:
         """What begins to be held up goes to the steward's corner while that waits for a badge; otherwise the gate
         decides on it."""
-        corner = self._parts.corner
+        corner, test = self._parts.corner, self._parts.test
+        if test is not None and test.takes(text):
+            return self._show(Shown("reading", "reading"))
         if corner is None or not corner.take(text):
             return self.present(text)
         return self._show_forced() or self._show(Shown("reading", "reading"))
@@ -129,30 +140,34 @@ class Gate:
         badge = verify(text, site.keys)
         if isinstance(badge, BadBadge):
             self.strangers += 1
-            return self._show(_outcome(self._parts.doorkeeper.judge_stranger(badge, site)))
+            return self._let_out(self._usher.outcome(self._parts.doorkeeper.judge_stranger(badge, site)))
+        guest = self._usher.know(text, site)
         try:
             visit = self._parts.doorkeeper.last_visit(badge, site)
         except DiskError as error:
             return self._unwritten(error, site)
-        earlier = self._earlier(visit, text, site) if visit is not None else None
+        earlier = self._earlier(visit, guest, site) if visit is not None else None
         if earlier is not None:
             return earlier
-        self._show(Shown("reading", "reading"))
+        self._show(self._usher.reading(guest))
         word = self._parts.line.ask(badge.id, site.room.id)
         if word is not None and word.claimed and self._postpone(text):
-            return self._show(Shown("moment", "moment"))
-        return self._decide(badge, text, site, word)
+            return self._show(self._usher.moment(guest))
+        return self._decide(badge, text, site, word, guest)
 
     def _look(self, frame: Frame) -> None:
         now = self._parts.clock.ms()
         # However slow the camera: what is held up must be seen again before its presentation would end.
         overdue = not self._presentations.idle and now - self._read_ms >= LOOK_AGAIN_MS
-        sight = self._parts.reader.look(frame, now, insist=overdue)
+        test = self._parts.test
+        sight = self._parts.reader.look(frame, now, insist=overdue or (test is not None and test.on))
+        if test is not None:
+            test.see(frame, sight, now)
         text = None
         if sight.spent:  # a frame that was passed over says nothing of what is in view
             self._read_ms = now
             text = self._presentations.see(sight.readings, now)
-        self.awake = sight.moved or self._presentations.badge_held
+        self.awake = sight.moved or self._presentations.badge_held or (test is not None and test.on)
         if self._parts.diary is not None:
             self._parts.diary.note(sight, began=text is not None, now_ms=now)
         due = self._moment
@@ -177,14 +192,7 @@ class Gate:
         if self._parts.standing.site is None:
             self._show(Shown("moment", "starting"))
         else:
-            self._show(hint(advice) if advice is not None else self._free(self._parts.standing.site))
-
-    def _free(self, site: Site) -> Shown:
-        """Nobody is there: the door is free, or a supervisor has closed it."""
-        closed = site.room.only is not None or self._parts.standing.hold(site.room.id).held
-        if not closed or site.gate.direction is Direction.OUT:
-            return Shown(WAITING, "waiting")
-        return Shown("closed", "exit_only" if site.gate.direction is Direction.BOTH else "closed_now")
+            self._show(hint(advice) if advice is not None else self._usher.free(self._parts.standing.site))
 
     def _postpone(self, text: str) -> bool:
         """Asks again soon, for two seconds at most."""
@@ -192,7 +200,7 @@ class Gate:
         self._moment = _Moment(text, self._parts.clock.ms() + MOMENT_MS) if self._tries > 0 else None
         return self._moment is not None
 
-    def _decide(self, badge: Badge, text: str, site: Site, word: Whereabouts | None) -> Shown:
+    def _decide(self, badge: Badge, text: str, site: Site, word: Whereabouts | None, guest: Guest) -> Shown:
         try:
             decision = self._parts.doorkeeper.judge(badge, site, word, link_up=self._parts.line.up)
         except DiskError as error:
@@ -200,58 +208,58 @@ class Gate:
         self._trouble = decision.unwritten
         if decision.unwritten:
             log.error("an exit was not written: %s", decision.unwritten)
-            return self._show(Shown("goodbye", "goodbye"))
+            return self._let_out(Shown("goodbye", "goodbye", guest.name, speaks=guest.language))
         if isinstance(decision.verdict, Refused):
-            if decision.verdict.why is Why.NO_SEATS and self._seats_may_come(site) and self._postpone(text):
-                return self._show(Shown("moment", "moment"))  # seats may be on their way to this door
-            shown = self._show(self._sent_away(decision.verdict.why, site))
+            if decision.verdict.why is Why.NO_SEATS and self._usher.seats_may_come(site) and self._postpone(text):
+                return self._show(self._usher.moment(guest))  # seats may be on their way to this door
+            shown = self._show(self._usher.refused(decision.verdict.why, site, guest))
             self._parts.doorkeeper.note_refusal(badge, site, decision.verdict)
             self._parts.line.flush()
             return shown
-        return self._confirm(_kind(decision), decision.seq, text, site, decision.verdict.session)
+        return self._confirm(_kind(decision), decision.seq, guest, decision.verdict.session)
 
-    def _sent_away(self, why: Why, site: Site) -> Shown:
-        """What a refused visitor sees: where there is no seat at this door, the door that has some."""
-        if why is not Why.NO_SEATS:
-            return refusal(why, site.room.name if why is Why.FULL else "")
-        gate = self._parts.standing.elsewhere(site, link_up=self._parts.line.up)
-        return refusal(why, TRY.format(gate=gate) if gate else "")
+    def _confirm(self, kind: Kind, seq: int, guest: Guest, session: Session | None) -> Shown:
+        """Shows what is on the disk now, opens the way, sends it up, and remembers that it was seen."""
+        shown = self._show(self._usher.passed(kind, session, guest))
+        self._open(seq)
+        self._note_shown(seq)
+        return shown
 
-    def _seats_may_come(self, site: Site) -> bool:
-        """Whether the server, in reach, has said that this door should hold seats: some may be on their way."""
-        word = self._parts.standing.words.get(site.room.id)
-        return self._parts.line.up and (word is None or word.target > 0)
-
-    def _confirm(self, kind: Kind, seq: int, text: str, site: Site, session: Session | None) -> Shown:
-        """Shows what is on the disk now, sends it up, and remembers that it was seen."""
-        state = "goodbye" if kind is Kind.EXIT else "welcome"
-        detail = session.title if session is not None and kind is Kind.ENTRY else ""
-        shown = self._show(Shown(state, state, self._name(text, site), detail))
+    def _note_shown(self, seq: int) -> None:
         self._parts.line.flush()
         try:
             self._parts.journal.mark_shown(seq)
         except DiskError as error:  # the passage itself is safe; at worst it is shown once more
             self._trouble = str(error)
-        return shown
+
+    def _let_out(self, shown: Shown) -> Shown:
+        """Shows this; if somebody leaves uncounted, the way is open all the same."""
+        if shown.state == "goodbye":
+            self._open(UNWRITTEN)
+        return self._show(shown)
+
+    def _open(self, seq: int) -> None:
+        if self._parts.way is not None:
+            self._parts.way.open(seq)
+
+    def _take_back(self) -> None:
+        """Nobody went through although the way was open: that passage did not happen. Raises DiskError."""
+        if self._parts.way is not None and self._parts.way.take_back():
+            self._parts.line.flush()
+            self._show(Shown("reading", "did_not_turn"))
 
     def _show_forced(self) -> Shown | None:
-        """Shows an entry that a steward has forced since, as any other."""
+        """Shows an entry that a steward has forced since, as any other. People who were only counted are inside."""
         forced = self._parts.corner.forced() if self._parts.corner is not None else None
         site = self._parts.standing.site
         if forced is None or site is None:
             return None
-        return self._confirm(Kind.FORCED, forced.seq, forced.text, site, None)
+        if forced.opens:
+            return self._confirm(Kind.FORCED, forced.seq, self._usher.know(forced.text, site), None)
+        self._note_shown(forced.seq)
+        return None
 
-    def _name(self, text: str, site: Site) -> str:
-        """The visitor's name if the event allows it; a disk that fails now must not take the green away."""
-        try:
-            record = self._parts.standing.record_of(text) if text and site.programme.show_names else None
-        except DiskError as error:
-            self._trouble = str(error)
-            return ""
-        return record.name if record is not None else ""
-
-    def _earlier(self, visit: Visit, text: str, site: Site) -> Shown | None:
+    def _earlier(self, visit: Visit, guest: Guest, site: Site) -> Shown | None:
         """What an earlier passage of the same person means for this presentation; None: decide afresh.
 
         One that was written and never seen (a power cut) is shown. Within 10 s of an admission, or 20 s at a two-way
@@ -261,20 +269,20 @@ class Gate:
         same_boot = visit.boot == clock.boot
         age = clock.ms() - visit.boot_ms if same_boot else clock.ms()
         if not self._parts.journal.was_shown(visit.seq) and age < UNSHOWN_MS:
-            return self._confirm(visit.kind, visit.seq, text, site, None)
+            return self._confirm(visit.kind, visit.seq, guest, None)
         window = TURN_MS if site.gate.direction is Direction.BOTH else COUNTED_MS
         if not same_boot or age >= window:
             return None
         at = clock.at(visit.boot_ms)
         local = at.astimezone(site.zone) if at is not None else None
-        return self._show(Shown("counted", "counted", detail=f"{local:%H:%M:%S}" if local is not None else ""))
+        return self._show(self._usher.counted(guest, f"{local:%H:%M:%S}" if local is not None else ""))
 
     def _unwritten(self, error: DiskError, site: Site) -> Shown:
         """The disk failed: nobody gets in uncounted, but everybody gets out."""
         log.error("nothing was written: %s", error)
         self._trouble = str(error)
         leaving = site.gate.direction is Direction.OUT
-        return self._show(Shown("goodbye", "goodbye") if leaving else Shown("trouble", "disk_full"))
+        return self._let_out(Shown("goodbye", "goodbye") if leaving else Shown("trouble", "disk_full"))
 
     def _show(self, shown: Shown) -> Shown:
         self._parts.face.show(shown)
@@ -284,15 +292,10 @@ class Gate:
     def _report(self) -> None:
         line = self._parts.line
         as_of = self._parts.standing.as_of()
-        trouble = self._trouble or ("" if line.up else line.trouble)
+        way = self._parts.way.trouble if self._parts.way is not None else ""
+        trouble = self._trouble or self._usher.trouble or way or ("" if line.up else line.trouble)
         self._parts.face.report(Status(line.up, self._parts.journal.waiting, trouble, "" if line.up else as_of))
 
 
 def _kind(decision: Decision) -> Kind:
     return Kind.ENTRY if isinstance(decision.verdict, Admitted) else Kind.EXIT
-
-
-def _outcome(verdict: Verdict) -> Shown:
-    if isinstance(verdict, Refused):
-        return refusal(verdict.why)
-    return Shown("goodbye", "goodbye") if isinstance(verdict, LetOut) else Shown("welcome", "welcome")

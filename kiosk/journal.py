@@ -115,6 +115,12 @@ class Journal:
             ).fetchone()
         return None if row is None else Visit(Kind(row[0]), int(row[1]), str(row[2]), int(row[3]))
 
+    def latest(self, limit: int) -> list[tuple[int, Passage]]:
+        """The newest passages with their numbers, the newest first."""
+        with self._disk.reading() as connection:
+            rows = connection.execute("SELECT seq, body FROM journal ORDER BY seq DESC LIMIT ?", (limit,))
+            return [(int(seq), decode(bytes(body))) for seq, body in rows]
+
     def passage(self, seq: int) -> Passage | None:
         """The passage of that number."""
         with self._disk.reading() as connection:

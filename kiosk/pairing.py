@@ -15,9 +15,10 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from admission import pairing, wire
-from admission.errors import BadMessage, BadSignature, NetworkError, ThresholdError
+from admission import pairing, roots, wire
+from admission.errors import BadMessage, BadSignature, NetworkError, PeerError, ThresholdError
 from admission.pairing import PREFIX, Code, Enrol, Enrolled, State
+from admission.roots import BadCertificate
 from admission.wire import Enrolment
 from kiosk.camera import Away, Frame
 from kiosk.face import Face, Shown, Status
@@ -41,8 +42,13 @@ class Reply:
 class Post(Protocol):
     """The way to the server."""
 
-    def __call__(self, url: str, body: bytes, signature: str, /) -> Reply:
-        """Posts the signed body and waits for the reply, a few seconds at most. Raises NetworkError."""
+    def __call__(self, url: str, body: bytes, signature: str, pinned: str, /) -> Reply:
+        """Posts the signed body and waits for the reply, a few seconds at most. ``pinned``: the only roots that the
+        server's certificate may rest on, as PEM ("": as the kiosk is set up). Raises NetworkError, and BadCertificate
+        if whoever answers cannot prove to be the server."""
+
+    def fetch(self, url: str, /) -> bytes:
+        """What is at the address, whoever answers there: to be believed only for what it is. Raises NetworkError."""
 
 
 class Step(Enum):
@@ -89,6 +95,7 @@ class Candidate:
         self._seed, self._post = seed, post
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self._public = self._key.public_key().public_bytes_raw()
+        self._pinned = ""
 
     @property
     def digits(self) -> str:
@@ -96,13 +103,19 @@ class Candidate:
         return pairing.digits(self.code, self._public)
 
     def ask(self) -> Outcome:
-        """Asks once; asking again changes nothing."""
+        """Asks once; asking again changes nothing. The token goes to nobody whose certificate does not rest on the
+        roots that the code names."""
         body = pairing.encode(Enrol(token=self.code.token, public=self._public))
-        url = self.code.url.rstrip("/") + pairing.PATH
         try:
-            reply = self._post(url, body, wire.sign(pairing.UP, body, self._key))
+            self._pin()
+            reply = self._post(self._at(pairing.PATH), body, wire.sign(pairing.UP, body, self._key), self._pinned)
         except NetworkError as error:
             return Outcome(Step.UNREACHABLE, trouble=str(error))
+        except PeerError as error:
+            return Outcome(Step.UNTRUSTED, trouble=str(error))
+        return self._judge(reply)
+
+    def _judge(self, reply: Reply) -> Outcome:
         if reply.status == GONE:
             return Outcome(Step.EXPIRED)
         if reply.status != 200:
@@ -118,7 +131,24 @@ class Candidate:
         if answer.state is not State.CONFIRMED:
             raise ValueError("not confirmed yet")
         code = self.code
-        return Enrolment(device=answer.device, seed=self._seed, server=code.url, server_key=code.server_key)
+        return Enrolment(
+            device=answer.device, seed=self._seed, server=code.url, server_key=code.server_key, ca=self._pinned
+        )
+
+    def _at(self, path: str) -> str:
+        return self.code.url.rstrip("/") + path
+
+    def _pin(self) -> None:
+        """Gets the roots whose fingerprint the code has, once. Raises NetworkError, and PeerError if others come."""
+        if self._pinned or not self.code.roots:
+            return
+        try:
+            found = roots.read(self._post.fetch(self._at(pairing.ROOTS_PATH)))
+        except BadMessage as error:
+            raise BadMessage(f"what answers gives no certificates to trust: {error}") from error
+        if roots.fingerprint(found) != self.code.roots:
+            raise BadCertificate("what answers gives other certificates than those in the code")
+        self._pinned = found
 
     def _open(self, reply: Reply) -> Enrolled:
         wire.check(pairing.DOWN, reply.body, reply.signature, self._server_key)

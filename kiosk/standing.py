@@ -7,45 +7,21 @@ used, so that the first scan after a restart without a network is decided like a
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from admission import bitmap, record, seats
-from admission.badge import EventKeys
-from admission.errors import BadMessage
 from admission.record import Record
 from admission.rules import Listing
 from admission.seats import Account
-from admission.venue import Gate, Programme, Room, Session
+from admission.venue import Direction, Session
 from admission.wire import BadgeNews, Cursors, GrantTo, Listed, PresenceNews, ProgrammeNews
 from kiosk.disk import Disk
+from kiosk.site import Site, site_of
 
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where this kiosk stands, and the keys of the event."""
-
-    programme: Programme
-    keys: EventKeys
-    gate: Gate
-    room: Room
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The venue's time zone; UTC for one that this machine does not know: only what is shown depends on it."""
-        try:
-            return ZoneInfo(self.programme.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return ZoneInfo("UTC")
-
-    @property
-    def sessions(self) -> list[Session]:
-        """The sessions of the gate's room, in order."""
-        return list(self.programme.sessions_of(self.room.id))
+EXIT_ONLY = "exit only"
+"""The fact that a steward has turned this gate into a way out."""
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -82,6 +58,7 @@ class Standing:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self.site: Site | None = None
+        self._home: Site | None = None
         self.words: dict[str, GrantTo] = {}
         self._elsewhere: dict[str, str] = {}
         self._holds: dict[str, Hold] = {}
@@ -96,17 +73,35 @@ class Standing:
         self.cursors = Cursors()
         self._load()
 
+    @property
+    def exit_only(self) -> bool:
+        """Whether a steward has turned this gate, which leads in, into a way out."""
+        return self._home is not None and self._home is not self.site
+
+    def turn(self, *, out: bool) -> None:
+        """Turns the gate into a way out until it is turned back, also after a restart. Raises DiskError."""
+        with self._disk.held, self._disk.transaction():
+            self._disk.set_fact(EXIT_ONLY, self._home.gate.id if out and self._home is not None else "")
+        self._settle(self._home)
+
+    def _settle(self, site: Site | None) -> None:
+        """``site``: as the programme has it. Another gate than the one that was turned is not."""
+        self._home = self.site = site
+        if site is not None and site.gate.direction is not Direction.OUT and self._disk.fact(EXIT_ONLY) == site.gate.id:
+            self.site = site.as_way_out()
+
     def learn_programme(self, news: ProgrammeNews) -> None:
         """Takes a new programme, and the gate that this kiosk stands at. Raises BadMessage for a key that is none,
         and then nothing was taken."""
-        site = _site(news)
+        site = site_of(news)
         moved = self.site is not None and self.site.gate.id != news.gate
         held = Cursors() if moved else self.cursors
         cursors = Cursors(news.programme.version, held.badges, held.presence)
         with self._disk.transaction():
             self._disk.set_fact("programme", msgspec.json.encode(news).decode())
             self._keep(cursors)
-        self.site, self.cursors = site, cursors
+        self.cursors = cursors
+        self._settle(site)
 
     def learn_badges(self, news: BadgeNews) -> None:
         """Takes changes to badges. Raises BadMessage for damaged bitmaps, and then nothing was taken."""
@@ -209,6 +204,14 @@ class Standing:
             return None
         return any(bitmap.holds(self._inside[1], serial) for serial in serials)
 
+    def is_newer(self, serial: int) -> bool:
+        """Whether the badge is newer than the lists that are held."""
+        return serial > self._highest
+
+    def replacement(self, serial: int) -> int:
+        """The badge that was printed in place of this one; 0 if none is known."""
+        return self._replaced.get(serial, 0)
+
     def badges_of_holder(self, serial: int) -> set[int]:
         """All badges that the holder of this one is known to have had, this one included."""
         if not self._replaced:
@@ -237,7 +240,7 @@ class Standing:
         if cursors:
             self.cursors = msgspec.json.decode(cursors, type=Cursors)
         if programme:
-            self.site = _site(msgspec.json.decode(programme, type=ProgrammeNews))
+            self._settle(site_of(msgspec.json.decode(programme, type=ProgrammeNews)))
         if lists:
             self._highest, self._revoked, self._lists = _unpack(msgspec.json.decode(lists, type=_Lists))
         with self._disk.reading() as connection:
@@ -258,16 +261,3 @@ def _read_accounts(disk: Disk) -> dict[str, Account]:
 def _unpack(lists: _Lists) -> tuple[int, bytes, dict[str, tuple[bytes, bytes]]]:
     pairs = {one.session: (bitmap.unpack(one.yes), bitmap.unpack(one.no)) for one in lists.lists}
     return lists.highest, bitmap.unpack(lists.revoked), pairs
-
-
-def _site(news: ProgrammeNews) -> Site | None:
-    gate = news.programme.gate(news.gate)
-    room = news.programme.room(gate.room) if gate is not None else None
-    if gate is None or room is None:
-        return None
-    ring = news.keyring
-    try:
-        keys = {key.id: Ed25519PublicKey.from_public_bytes(key.public) for key in ring.keys}
-    except ValueError as error:
-        raise BadMessage(f"a key that is none: {error}") from error
-    return Site(news.programme, EventKeys(ring.event, ring.epoch, keys), gate, room)

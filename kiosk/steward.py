@@ -7,7 +7,7 @@ nothing of pages: keys out, presses and badge texts in, from any thread.
 from __future__ import annotations
 
 import logging
-import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,20 +16,16 @@ from admission.errors import DiskError
 from admission.venue import Exits
 from kiosk.clock import Clock
 from kiosk.padlock import Padlock, Turn
-from kiosk.stages import Forced, Note, Stage, View
-from kiosk.standing import Site, Standing
+from kiosk.position import Position
+from kiosk.site import Site
+from kiosk.stages import BACK, OUTSIDE, TOOLS, Forced, Note, Stage, Step, View
+from kiosk.standing import Standing
 from kiosk.stewarding import MOST, Entry, Forcing, Reason, Stewarding, Undo
+from kiosk.tools import Tools
 
 log = logging.getLogger(__name__)
 
-IDLE_MS = 60_000
-BECKON_MS = 20_000
-"""Anybody can open the corner: for so long the next badge is taken for a steward's."""
-
-
 _UNDONE = {Undo.DONE: Note.ANNULLED, Undo.NOTHING: Note.NOTHING, Undo.TOO_LATE: Note.TOO_LATE, Undo.LEFT: Note.LEFT}
-_OUTSIDE = frozenset({Stage.CLOSED, Stage.BADGE, Stage.CODE, Stage.CHECKING, Stage.LOCKED})
-_BACK = {Stage.CODE: Stage.BADGE, Stage.VISITOR: Stage.REASON}
 
 
 class Line(Protocol):
@@ -44,12 +40,18 @@ class Line(Protocol):
 class Corner:
     """One door's. Presses that do not belong to the present stage do nothing, so a double tap writes once."""
 
-    def __init__(self, stewarding: Stewarding, padlock: Padlock, standing: Standing, clock: Clock, line: Line) -> None:
-        self._stewarding, self._padlock = stewarding, padlock
-        self._standing, self._clock, self._line = standing, clock, line
-        self._moved = threading.Condition()
-        self._view = View(0, Stage.CLOSED)
-        self._since = 0
+    def __init__(
+        self,
+        stewarding: Stewarding,
+        padlock: Padlock,
+        standing: Standing,
+        clock: Clock,
+        line: Line,
+        tools: Tools | None = None,
+    ) -> None:
+        self._stewarding, self._padlock, self._tools = stewarding, padlock, tools
+        self._standing, self._line = standing, line
+        self._at = Position(clock.ms, self._forget)
         self._text = ""
         self._steward: Badge | None = None
         self._forcing = Forcing(Reason.OTHER, 0, 1, 0)
@@ -57,38 +59,37 @@ class Corner:
 
     def view(self) -> View:
         """What is shown now."""
-        with self._moved:
-            self._expire()
-            return self._view
+        return self._at.view
 
     def await_change(self, number: int, patience_s: float) -> View:
         """What is shown as soon as that is no longer view ``number``, or after so long."""
-        with self._moved:
-            self._moved.wait_for(lambda: self._view.number != number, patience_s)
-        return self.view()
+        return self._at.await_change(number, patience_s)
 
     def open(self) -> None:
         """Somebody pressed the corner: the next badge is taken for a steward's."""
-        with self._moved:
-            self._expire()
-            if self._view.stage is Stage.CLOSED and self._standing.site is not None:
+        with self._at.moved:
+            if self._at.view.stage is Stage.CLOSED and self._standing.site is not None:
                 self._go(Stage.BADGE)
 
     def close(self) -> None:
         """Shuts it."""
-        with self._moved:
+        with self._at.moved:
             self._go(Stage.CLOSED)
 
     def back(self) -> None:
         """One step back; from a choice to the menu."""
-        with self._moved:
-            stage = self._stage()
-            self._go(_BACK.get(stage, Stage.CLOSED if stage in _OUTSIDE | {Stage.MENU} else Stage.MENU))
+        with self._at.moved:
+            stage = self._at.stage
+            to = BACK.get(stage, Stage.CLOSED if stage in OUTSIDE | {Stage.MENU} else Stage.MENU)
+            if to in TOOLS:
+                self._use(lambda tools: tools.open(to))
+            else:
+                self._go(to)
 
     def try_code(self, code: str) -> None:
         """Opens the menu if the code is that of the badge that was shown."""
-        with self._moved:
-            if self._stage() is not Stage.CODE or self._steward is None:
+        with self._at.moved:
+            if self._at.stage is not Stage.CODE or self._steward is None:
                 return
             badge, text = self._steward, self._text
             self._go(Stage.CHECKING)
@@ -99,43 +100,53 @@ class Corner:
         except DiskError as error:
             log.error("a code was not looked at: %s", error)
             stage, note = Stage.CODE, Note.DISK
-        with self._moved:
-            if self._view.stage is Stage.CHECKING and self._steward is badge:
+        with self._at.moved:
+            if self._at.view.stage is Stage.CHECKING and self._steward is badge:
                 self._go(stage, note)
 
     def choose(self, what: Stage) -> None:
-        """From the menu to forcing (REASON), ANNUL, COUNT_IN or COUNT_OUT."""
-        with self._moved:
+        """From the menu to forcing (REASON), ANNUL, COUNT_IN, COUNT_OUT or MORE; from there to one of the tools."""
+        with self._at.moved:
+            if what in TOOLS and self._inside(Stage.MORE) is not None:
+                self._use(lambda tools: tools.open(what))
+                return
             site = self._inside(Stage.MENU)
-            if site is None or what not in (Stage.REASON, Stage.ANNUL, Stage.COUNT_IN, Stage.COUNT_OUT):
+            if site is None or what not in (Stage.REASON, Stage.ANNUL, Stage.COUNT_IN, Stage.COUNT_OUT, Stage.MORE):
                 return
             if what is Stage.ANNUL:
                 self._find_entry()
             elif what is not Stage.COUNT_OUT or site.room.exits is Exits.TRUSTED:
                 self._go(what)
 
+    def use_tool(self, press: str, number: int) -> None:
+        """A press within a tool."""
+        with self._at.moved:
+            stage = self._at.view.stage
+            if self._inside(*TOOLS, Stage.FOUND, Stage.SURE) is not None:
+                self._use(lambda tools: tools.press(stage, press, number))
+
     def give_reason(self, why: Reason) -> None:
         """Why somebody is let in without a seat; then their badge is waited for."""
-        with self._moved:
+        with self._at.moved:
             if self._inside(Stage.REASON) is not None and why is not Reason.COUNTED:
                 self._forcing = Forcing(why, 0, 1, self._by)
                 self._go(Stage.VISITOR)
 
     def has_no_badge(self) -> None:
         """The visitor has none."""
-        with self._moved:
+        with self._at.moved:
             if (site := self._inside(Stage.VISITOR)) is not None:
                 self._propose(site, "")
 
     def count(self, bodies: int) -> None:
         """So many people without a badge came in or went out."""
-        with self._moved:
+        with self._at.moved:
             site = self._inside(Stage.COUNT_IN, Stage.COUNT_OUT)
             if site is None:
                 return
             if not 1 <= bodies <= MOST:
-                self._go(self._view.stage, Note.BAD_NUMBER)
-            elif self._view.stage is Stage.COUNT_IN:
+                self._go(self._at.view.stage, Note.BAD_NUMBER)
+            elif self._at.view.stage is Stage.COUNT_IN:
                 self._forcing = Forcing(Reason.COUNTED, 0, bodies, self._by)
                 self._propose(site, "")
             else:
@@ -143,19 +154,19 @@ class Corner:
 
     def agree(self) -> None:
         """Yes, also over the limit; or yes, annul the entry that is shown."""
-        with self._moved:
+        with self._at.moved:
             site = self._inside(Stage.OVER, Stage.ANNUL)
             if site is None:
                 return
-            if self._view.stage is Stage.OVER:
+            if self._at.view.stage is Stage.OVER:
                 self._force(site, over_limit=True)
             else:
                 self._annul(site)
 
     def take(self, text: str) -> bool:
         """A badge is held up. True if the corner waited for one: then the gate does not decide on it."""
-        with self._moved:
-            stage, site = self._stage(), self._standing.site
+        with self._at.moved:
+            stage, site = self._at.stage, self._standing.site
             if stage not in (Stage.BADGE, Stage.VISITOR) or site is None:
                 return False
             badge = verify(text, site.keys)
@@ -167,22 +178,22 @@ class Corner:
 
     def forced(self) -> Forced | None:
         """A forced entry that the gate has not shown yet; given once."""
-        with self._moved:
+        with self._at.moved:
             forced, self._forced = self._forced, None
             return forced
 
     def _greet(self, badge: Badge | BadBadge, text: str) -> None:
         if isinstance(badge, BadBadge):
-            self._note(Note.NO)
+            self._at.note(Note.NO)
         else:
             self._go(Stage.CODE)
             self._steward, self._text = badge, text
 
     def _visit(self, badge: Badge | BadBadge, text: str, site: Site) -> None:
         if isinstance(badge, BadBadge):
-            self._note(Note.STRANGER)
+            self._at.note(Note.STRANGER)
         elif badge.id == self._by:
-            self._note(Note.OWN)
+            self._at.note(Note.OWN)
         else:
             self._forcing = replace(self._forcing, badge=badge.id)
             self._propose(site, text)
@@ -206,7 +217,7 @@ class Corner:
         except DiskError as error:
             self._fail(error)
             return
-        self._forced = Forced(seq, self._text)
+        self._forced = Forced(seq, self._text, opens=self._forcing.why is not Reason.COUNTED)
         self._written(note, self._forcing.bodies)
 
     def _count_out(self, bodies: int, site: Site) -> None:
@@ -216,6 +227,16 @@ class Corner:
             self._fail(error)
             return
         self._written(Note.COUNTED_OUT, bodies)
+
+    def _use(self, work: Callable[[Tools], Step]) -> None:
+        if self._tools is None:
+            return
+        try:
+            step = work(self._tools)
+        except DiskError as error:
+            self._fail(error)
+            return
+        self._go(step.stage, step.note, sheet=step.sheet)
 
     def _find_entry(self) -> None:
         try:
@@ -231,7 +252,7 @@ class Corner:
             self._go(Stage.MENU, Note.TOO_LATE, entry=entry)
 
     def _annul(self, site: Site) -> None:
-        entry = self._view.entry
+        entry = self._at.view.entry
         if entry is None:
             return
         try:
@@ -258,35 +279,20 @@ class Corner:
     def _inside(self, *stages: Stage) -> Site | None:
         """Where the kiosk stands, if this is the stage and the steward's badge is still good."""
         site = self._standing.site
-        if self._stage() not in stages or site is None:
+        if self._at.stage not in stages or site is None:
             return None
         if self._padlock.is_revoked(self._by):
             self._go(Stage.CLOSED)
             return None
         return site
 
-    def _stage(self) -> Stage:
-        self._expire()
-        return self._view.stage
-
-    def _expire(self) -> None:
-        """Nobody need remember to shut it."""
-        if self._view.stage is Stage.CLOSED:
-            return
-        patience = BECKON_MS if self._view.stage is Stage.BADGE else IDLE_MS
-        if self._clock.ms() - self._since >= patience:
-            self._go(Stage.CLOSED)
-
-    def _go(self, stage: Stage, note: Note = Note.NONE, bodies: int = 0, entry: Entry | None = None) -> None:
+    def _go(
+        self, stage: Stage, note: Note = Note.NONE, bodies: int = 0, entry: Entry | None = None, sheet: object = None
+    ) -> None:
         site = self._standing.site
-        if stage in (Stage.CLOSED, Stage.BADGE, Stage.LOCKED):
-            self._steward, self._text = None, ""
         out = stage is Stage.MENU and site is not None and site.room.exits is Exits.TRUSTED
-        self._view = View(self._view.number + 1, stage, note, bodies, entry, out)
-        self._since = self._clock.ms()
-        self._moved.notify_all()
+        self._at.go(View(0, stage, note, bodies, entry, out, sheet))
 
-    def _note(self, note: Note) -> None:
-        """Says something and stays; the time that is left stays, too."""
-        self._view = replace(self._view, number=self._view.number + 1, note=note)
-        self._moved.notify_all()
+    def _forget(self) -> None:
+        """Nobody has proved to be a steward any more."""
+        self._steward, self._text = None, ""

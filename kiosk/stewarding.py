@@ -19,13 +19,16 @@ from admission.venue import Exits, Room
 from kiosk.clock import Clock
 from kiosk.disk import Disk
 from kiosk.journal import Journal
-from kiosk.standing import Site, Standing
+from kiosk.site import Site
+from kiosk.standing import Standing
 
 UNDO_MS = 60_000
 MOST = 50
 """People counted at once: a slip of the finger must not free a hall's worth of seats."""
 OVER_LIMIT = "over_limit"
 NO_CLOCK = "no_clock"
+DID_NOT_TURN = "did_not_turn"
+"""The flag of what is written because nobody went through."""
 UNSENT = 200
 
 
@@ -124,7 +127,35 @@ class Stewarding:
         at = passage.at or (self._clock.at(passage.boot_ms) if passage.boot == self._clock.boot else None)
         return Entry(seq, passage.badge, at, passage.count, self._is_fresh(passage))
 
-    def annul(self, seq: int, by: int, site: Site) -> Undo:
+    def take_back(self, seq: int, site: Site) -> bool:
+        """The turnstile has said that nobody went through for that passage; whether something was written for it.
+
+        An entry is annulled. An exit cannot be, for its seat may be spent already: whoever stayed inside is let in
+        again, on a seat, or as forced where this kiosk holds none. Raises DiskError.
+        """
+        with self._disk.held:
+            passage = self._journal.passage(seq)
+            if passage is None or passage.kind is not Kind.EXIT:
+                return self.annul(seq, 0, site, flags=(DID_NOT_TURN,)) is Undo.DONE
+            room = site.programme.room(passage.room)
+            if room is None or room.exits is Exits.NONE:  # that exit brought no seat back
+                return False
+            self._let_in_again(passage, room, site)
+        return True
+
+    def _let_in_again(self, left: Passage, room: Room, site: Site) -> None:
+        before = self._standing.account(room.id)
+        counted = room.limit is not None
+        kind = Kind.ENTRY if not counted or before.balance >= 1 else Kind.FORCED
+        after = before
+        if counted:
+            after = seats.spend(before) if kind is Kind.ENTRY else seats.force(before)
+        passage = self._passage(kind, site, left.badge, 0, (DID_NOT_TURN,))
+        why = Reason.TECHNICAL.value if kind is Kind.FORCED else ""
+        passage = msgspec.structs.replace(passage, why=why, room=left.room, session=left.session)
+        self._append(passage, room, before, after)
+
+    def annul(self, seq: int, by: int, site: Site, flags: tuple[str, ...] = ()) -> Undo:
         """K6: undoes the entry of that number, once, within 60 s of it; written when this returns. Raises DiskError."""
         with self._disk.held:
             entry = self._journal.passage(seq)
@@ -139,7 +170,7 @@ class Stewarding:
             settled = seq <= self._standing.hold(entry.room).settled
             for _ in range(entry.count):
                 after = seats.annul(after, room.exits, settled=settled)
-            passage = self._passage(Kind.ANNULLED, site, entry.badge, by)
+            passage = self._passage(Kind.ANNULLED, site, entry.badge, by, flags)
             passage = msgspec.structs.replace(passage, room=entry.room, gate=entry.gate, session=entry.session, of=seq)
             self._append(passage, room, before, after)
         return Undo.DONE

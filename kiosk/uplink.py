@@ -21,6 +21,7 @@ from admission import wire
 from admission.errors import DiskError, NetworkError, PeerError, ThresholdError
 from admission.seats import RolledBack
 from admission.wire import Answer, Lane, Presenting, Whereabouts
+from kiosk import trust
 from kiosk.dispatch import Dispatch
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ _Ask = tuple[Presenting | None, "Future[Answer]"]
 
 
 class Uplink:
-    """Posts letters. ``jitter`` gives a number from 0 to 1 for the back-off; ``on_rolled_back`` is told that this
-    store is an older copy of itself."""
+    """Posts letters. ``ca``: what the server's TLS may rest on, see kiosk.trust; ``jitter`` gives a number from 0 to 1
+    for the back-off; ``on_rolled_back`` is told that this store is an older copy of itself."""
 
     def __init__(
         self, dispatch: Dispatch, server: str, ca: str, jitter: Callable[[], float], on_rolled_back: Callable[[], None]
@@ -44,7 +45,7 @@ class Uplink:
         self._url = server.rstrip("/") + wire.PATH
         self._jitter = jitter
         self._on_rolled_back = on_rolled_back
-        self._http = urllib3.PoolManager(num_pools=2, maxsize=2, retries=False, ca_certs=ca or None)
+        self._http = trust.pool(ca, 2)
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._asked = 0
@@ -113,10 +114,8 @@ class Uplink:
     def _exchange(self, lane: Lane, presenting: Presenting | None, hold_ms: int, timeout: float) -> Answer:
         letter = self._dispatch.write(lane, presenting, hold_ms)
         wait = urllib3.Timeout(connect=2.0, read=timeout)
-        try:
+        with trust.told():
             reply = self._http.request("POST", self._url, body=letter.body, headers=letter.headers, timeout=wait)
-        except urllib3.exceptions.HTTPError as error:
-            raise NetworkError("the server cannot be reached") from error
         if reply.status != 200:
             raise PeerError(f"the server answered {reply.status}: {reply.data[:200].decode('utf-8', 'replace')}")
         try:

@@ -1,8 +1,9 @@
-"""What the visitor sees: one state at a time, in words. Knows nothing of why the rules said what they said."""
+"""What the visitor sees and hears: one state at a time. Knows nothing of why the rules said what they said."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from admission.rules import Why
@@ -35,21 +36,32 @@ _LASTS_MS = {
 _REFUSAL_MS = 4500
 _IDLE = frozenset({"closed_now", "exit_only"})
 """What stands as long as nobody is there."""
+_LONGER_MS = {"did_not_turn": 4000, "switched_off": 60_000}
+PASSAGES = frozenset({"welcome", "goodbye", "counted", "refused", "steward", "full", "closed"})
+"""States that answer somebody: each time anew, also if the one before was the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the screen shows, for how long. ``key`` names the words."""
+    """What is shown, for how long. ``key`` names the words, and ``about`` those into which ``detail`` goes ("": it
+    stands for itself); ``speaks``: the visitor's own language (BCP 47), as far as it is known."""
 
     state: str
     key: str
     name: str = ""
     detail: str = ""
+    about: str = ""
+    speaks: str = ""
 
     @property
     def lasts_ms(self) -> int:
         """After this the door waits again."""
-        return 0 if self.key in _IDLE else _LASTS_MS.get(self.state, _REFUSAL_MS)
+        return 0 if self.key in _IDLE else _LONGER_MS.get(self.key, _LASTS_MS.get(self.state, _REFUSAL_MS))
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is said to somebody who stands there now."""
+        return self.state in PASSAGES and self.lasts_ms > 0
 
     @property
     def title(self) -> str:
@@ -64,11 +76,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the door is, as staff read it; empty before the first news. ``zone``: the venue's time zone."""
+    """Where the door is, as staff read it; empty before the first news. ``zone``: the venue's time zone;
+    ``languages``: those that the event wants the door to speak; ``volume``: of its sounds at this moment, 0 to 100."""
 
     gate: str = ""
     room: str = ""
     zone: str = ""
+    languages: tuple[str, ...] = ()
+    volume: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,25 @@ def hint(advice: Advice) -> Shown:
     return Shown("reading", f"hint_{advice.value}")
 
 
-def refusal(why: Why, detail: str = "") -> Shown:
+def refusal(why: Why, detail: str = "", about: str = "") -> Shown:
     """What a visitor who is refused sees."""
-    return Shown(_STATES.get(why, "refused"), why.value, detail=detail)
+    return Shown(_STATES.get(why, "refused"), why.value, detail=detail, about=about)
+
+
+class Faces:
+    """Several faces as one: what a screen shows, a lamp shows, too. ``trouble``: of the faces themselves, in words for
+    staff ("": none); said where nothing worse is."""
+
+    def __init__(self, faces: Sequence[Face], trouble: Callable[[], str] = lambda: "") -> None:
+        self._faces, self._trouble = tuple(faces), trouble
+
+    def show(self, shown: Shown) -> None:
+        """See Face."""
+        for face in self._faces:
+            face.show(shown)
+
+    def report(self, status: Status) -> None:
+        """See Face."""
+        said = status if status.trouble else replace(status, trouble=self._trouble())
+        for face in self._faces:
+            face.report(said)

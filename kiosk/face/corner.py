@@ -6,7 +6,6 @@ keeps neither codes nor names.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
@@ -15,17 +14,14 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from admission.wire import UNREADABLE
+from kiosk.face.here import guard
 from kiosk.stages import Note, Stage, View
 from kiosk.steward import Corner
 from kiosk.stewarding import MOST, Reason
 
-HEADER = "X-Threshold"
-MARK = "steward"
 HEARTBEAT_S = 1.0
 _FRESH = {"Cache-Control": "no-store"}
 _NOT_READY = {"error": "Not ready", "what": "this kiosk is not set up", "do": "pair it first"}
-_ELSEWHERE = {"error": "Not allowed", "what": "this is not the door's own page", "do": "use the door's screen"}
-_HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 NOTES: Mapping[Note, str] = {
     Note.NONE: "",
     Note.NO: "That did not work.",
@@ -39,7 +35,12 @@ NOTES: Mapping[Note, str] = {
     Note.TOO_LATE: "The last entry is older than 60 seconds. A supervisor can annul it on the server.",
     Note.LEFT: "They have gone out again since; nothing is left to annul.",
     Note.BAD_NUMBER: f"Give a number from 1 to {MOST}.",
+    Note.NO_BADGE: "Type the number that is printed on the badge.",
     Note.DISK: "Nothing was written: this kiosk's disk failed. Call help.",
+    Note.WAY_OUT: "This gate is a way out now. Nobody is let in here until you turn it back.",
+    Note.WAY_IN: "This gate lets people in again.",
+    Note.GOING: "This kiosk will do so in a moment.",
+    Note.NO_POWER: "This kiosk cannot do that by itself. Use the machine's own switch, or call help.",
 }
 
 
@@ -50,6 +51,8 @@ class Press(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what: Stage | None = None
     why: Reason | None = None
     bodies: int = 0
+    press: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    number: int = 0
 
 
 _DEEDS: Mapping[str, Callable[[Corner, Press], None]] = {
@@ -62,6 +65,7 @@ _DEEDS: Mapping[str, Callable[[Corner, Press], None]] = {
     "nobody": lambda corner, _: corner.has_no_badge(),
     "count": lambda corner, press: corner.count(press.bodies),
     "agree": lambda corner, _: corner.agree(),
+    "tool": lambda corner, press: corner.use_tool(press.press, press.number),
 }
 
 
@@ -69,7 +73,7 @@ def blueprint(corner: Callable[[], Corner | None]) -> Blueprint:
     """The pages of the corner. ``corner``: None before this kiosk is set up."""
     pages = Blueprint("corner", __name__)
 
-    pages.before_request(_guard)
+    pages.before_request(guard)
 
     @pages.post("/steward/<deed>")
     def press(deed: str) -> ResponseReturnValue:
@@ -105,6 +109,7 @@ def shown(view: View) -> dict[str, object]:
         "at": entry.at.isoformat() if entry is not None and entry.at is not None else "",
         "badge": entry.badge >> 32 if entry is not None else 0,
         "may_count_out": view.may_count_out,
+        "sheet": view.sheet,
     }
 
 
@@ -124,31 +129,3 @@ def _pressed() -> Press | None:
         return msgspec.json.decode(request.get_data() or b"{}", type=Press)
     except UNREADABLE:
         return None
-
-
-def _guard() -> ResponseReturnValue | None:
-    return None if _is_from_here() else (_ELSEWHERE, 403)
-
-
-def _is_from_here() -> bool:
-    """Whether the request comes from a page of this screen on this machine.
-
-    The host's name keeps out pages that had their own name lead here; the header, which no form can send, and the
-    origin keep out every other page in the same browser.
-    """
-    if not _is_loopback(request.remote_addr) or _host_name(request.host) not in _HERE:
-        return False
-    if request.method == "GET":
-        return True
-    return request.headers.get(HEADER) == MARK and request.headers.get("Origin") == request.host_url.rstrip("/")
-
-
-def _host_name(host: str) -> str:
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 
 import msgspec
 from flask import Blueprint, Flask, Response, render_template
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from admission.errors import ConfigError
-from kiosk.face import WAITING, Place, Shown, Status
+from kiosk.face import WAITING, Place, Shown, Status, sounds
+from kiosk.face.language import choose, say
 
 HEARTBEAT_S = 5.0
+POLICY = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'"
+LOST = Shown("lost", "lost")
+"""What the page shows by itself once its kiosk has gone silent."""
 
 
 class Screen:
@@ -27,12 +32,15 @@ class Screen:
         self._moved = threading.Condition()
         self._count = 0
         self._shown = Shown("moment", "starting")
+        self._answers = 0
         self._status = Status()
 
     def show(self, shown: Shown) -> None:
         """See Face."""
         with self._moved:
             if shown != self._shown or shown.state != WAITING:
+                if shown.answers or shown.key != self._shown.key:
+                    self._answers += 1
                 self._shown = shown
                 self._count += 1
                 self._moved.notify_all()
@@ -46,9 +54,9 @@ class Screen:
                 self._moved.notify_all()
 
     def state(self) -> dict[str, object]:
-        """What the page shows now."""
+        """What the page shows now. ``answer`` is another number for each thing that wants to be heard."""
         with self._moved:
-            shown, status = self._shown, self._status
+            shown, status, answer = self._shown, self._status, self._answers
         place = self._place()
         return {
             "gate": place.gate,
@@ -56,15 +64,22 @@ class Screen:
             "zone": place.zone,
             "state": shown.state,
             "key": shown.key,
-            "title": shown.title,
-            "advice": shown.advice,
+            "lines": self._lines(shown, place),
+            "lost": self._lines(LOST, place),
             "name": shown.name,
-            "detail": shown.detail,
+            "detail": "" if shown.about else shown.detail,
+            "answer": answer,
+            "sound": sounds.name(shown, place.volume),
+            "volume": place.volume,
             "link": "up" if status.link_up else "down",
             "queue": status.queue,
             "trouble": status.trouble,
             "lists_as_of": status.lists_as_of,
         }
+
+    @staticmethod
+    def _lines(shown: Shown, place: Place) -> list[dict[str, str]]:
+        return [asdict(say(shown, language)) for language in choose(shown, place.languages)]
 
     def app(self) -> Flask:
         """The page as a WSGI application."""
@@ -72,7 +87,7 @@ class Screen:
 
         @app.get("/")
         def page() -> str:
-            return render_template("face.html", face=self.state())
+            return render_template("face.html", face=self.state(), live="viewfinder" in app.blueprints)
 
         @app.get("/events")
         def events() -> Response:
@@ -83,7 +98,7 @@ class Screen:
 
         @app.after_request
         def guard(response: Response) -> Response:
-            response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
+            response.headers["Content-Security-Policy"] = POLICY
             return response
 
         return app

@@ -185,6 +185,9 @@ def test_the_documented_pairing_is_read_signed_and_shown_as_written() -> None:
     code = pairing.read_code(EXAMPLES["pairing-code"])
     assert code == pairing.Code("http://192.168.1.5:8080", _bytes("badge-public"), bytes(range(16)))
     assert pairing.write_code(code) == EXAMPLES["pairing-code"]
+    pinning = pairing.Code("https://192.168.1.5", code.server_key, code.token, bytes(range(0x60, 0x80)))
+    assert pairing.read_code(EXAMPLES["pairing-code-roots"]) == pinning
+    assert pairing.write_code(pinning) == EXAMPLES["pairing-code-roots"]
     request, answer = (EXAMPLES[f"pairing-{name}"].encode() for name in ("request", "answer"))
     asked = pairing.decode_enrol(request)
     assert (asked.token, asked.public) == (code.token, _bytes("pairing-public"))

@@ -57,6 +57,7 @@ figures = st.builds(
     disk_free_mb=st.none() | st.integers(0, MAX_MB),
     clock_uncertainty_ms=st.none() | st.integers(0, MAX_MS),
     uptime_s=st.none() | st.integers(0, MAX_UPTIME_S),
+    undervolted=st.none() | st.booleans(),
 )
 
 
@@ -114,7 +115,7 @@ def test_a_number_that_is_none_is_refused(number: bytes) -> None:
 
 def test_figures_cannot_name_anybody_no_field_could() -> None:
     numbers = {"seconds", "frames", "looked", "presentations", *TIMES, "sharpness", "light", "reopened"}
-    numbers |= {"temperature_c", "disk_free_mb", "clock_uncertainty_ms", "uptime_s"}
+    numbers |= {"temperature_c", "disk_free_mb", "clock_uncertainty_ms", "uptime_s", "undervolted"}
     words = {"stages", "advice", "camera", "version"}
     assert {field.name for field in msgspec.structs.fields(Health)} == numbers | words
     assert [field.name for field in msgspec.structs.fields(StageHealth)] == ["name", "runs", "ms", "needed"]
@@ -141,7 +142,9 @@ def test_the_most_that_a_kiosk_can_say_is_small() -> None:
 
 def test_a_kiosk_that_knows_nothing_of_its_machine_says_no_more_than_kiosks_said_before() -> None:
     text = health.encode(FIGURES)
-    assert not any(name in text for name in (b"temperature_c", b"disk_free_mb", b"clock_uncertainty_ms", b"uptime_s"))
+    unknown = (b"temperature_c", b"disk_free_mb", b"clock_uncertainty_ms", b"uptime_s", b"undervolted")
+    assert not any(name in text for name in unknown)
     assert health.decode(text) == FIGURES
-    measured = msgspec.structs.replace(FIGURES, temperature_c=-3.5, disk_free_mb=0, clock_uncertainty_ms=0, uptime_s=0)
+    least = {"temperature_c": -3.5, "disk_free_mb": 0, "clock_uncertainty_ms": 0, "uptime_s": 0, "undervolted": False}
+    measured = msgspec.structs.replace(FIGURES, **least)
     assert health.decode(health.encode(measured)) == measured

@@ -15,7 +15,7 @@ from admission.badge import Badge, badge_id, issue
 from admission.errors import BadMessage, BadSignature
 from admission.passage import GENESIS, Kind, Passage, chain, decode, encode
 from admission.record import Record, lookup, seal, unseal
-from admission.venue import Exits, Programme, Room, RoomId, Session, SessionId, capacity_at, default_reserve
+from admission.venue import Exits, Gate, Programme, Room, RoomId, Session, SessionId, capacity_at, default_reserve
 from admission.wire import Exchange, Lane
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -152,6 +152,51 @@ def test_the_capacity_now_is_the_smaller_of_the_legal_one_and_the_sessions() -> 
     assert capacity_at(programme, room, now) == 40
     assert capacity_at(programme, room, now + 2 * hour) == 90
     assert capacity_at(programme, Room(RoomId("r"), "R", None, None, 0, Exits.NONE), now) is None
+
+
+class OldRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A room as kiosks knew it before there were overflow rooms."""
+
+    id: str
+    name: str
+    inside: str | None
+    limit: int | None
+    reserve: int
+    exits: Exits
+    only: int | None = None
+
+
+class OldProgramme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A programme as kiosks knew it before doors were told their languages."""
+
+    version: int
+    event: str
+    timezone: str
+    rooms: tuple[OldRoom, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    show_names: bool = False
+
+
+def test_an_older_kiosk_reads_a_programme_until_something_new_is_said_in_it() -> None:
+    room = Room(RoomId("r"), "R", None, 100, 10, Exits.NONE)
+    plain = Programme(1, "E", "UTC", (room,))
+    new = (
+        msgspec.structs.replace(plain, languages=("en", "hi")),
+        msgspec.structs.replace(plain, rooms=(msgspec.structs.replace(room, overflow=RoomId("s")),)),
+    )
+    assert msgspec.json.decode(msgspec.json.encode(plain), type=OldProgramme).rooms[0].name == "R"
+    for programme in new:
+        sent = msgspec.json.encode(programme)
+        assert msgspec.json.decode(sent, type=Programme) == programme
+        with pytest.raises(msgspec.ValidationError, match=r"languages|overflow"):
+            msgspec.json.decode(sent, type=OldProgramme)
+
+
+def test_a_newer_kiosk_reads_the_programme_of_an_older_server() -> None:
+    old = OldProgramme(1, "E", "UTC", (OldRoom("r", "R", None, 100, 10, Exits.NONE),))
+    read = msgspec.json.decode(msgspec.json.encode(old), type=Programme)
+    assert (read.languages, read.show_names, read.rooms[0].overflow) == ((), False, None)
 
 
 @pytest.mark.parametrize(("limit", "reserve"), [(None, 0), (1, 1), (30, 2), (100, 2), (1500, 30)])

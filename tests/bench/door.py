@@ -2,7 +2,7 @@
 
     python -m tests.bench.door [--showings 40] [--seconds 10] [--fps 10] [--people 1200] [--seed 1]
 
-A real server on SQLite, and the kiosk's parts as kiosk/__main__.py joins them, over loopback; rendered 1280x720
+A real server on SQLite, and the kiosk's parts as kiosk/station.py joins them, over loopback; rendered 1280x720
 frames come at a camera's pace. The baseline, on the same frames in the same run: bare pyzbar and one append with
 fsync. Then a kiosk process on a stream of the same footage, against a process that only runs pyzbar on it.
 Prints figures and ratios; never fails on a time.
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from deploy.footage import Frame, Look, Scene, Showing
-from kiosk.__main__ import boot_ms
+from kiosk.station import boot_ms
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.disk import Disk
@@ -154,7 +154,7 @@ def _row(name: str, values: Sequence[float]) -> None:
 
 @contextmanager
 def _kiosk(data: Path, world: World, watch: Watch) -> Iterator[tuple[Gate, Uplink, Dispatch]]:
-    """The parts as kiosk/__main__.py joins them, with stop watches around four of them; the uplink is not started."""
+    """The parts as kiosk/station.py joins them, with stop watches around four of them; the uplink is not started."""
     enrolment = world.enrolments["hall-a"]
     disk = Disk(data / "kiosk.db", secrets.randbits(48))
     clock = Clock(Path("/proc/sys/kernel/random/boot_id").read_text().strip(), boot_ms)

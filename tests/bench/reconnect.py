@@ -30,7 +30,7 @@ import psutil
 
 from admission import wire
 from admission.passage import GENESIS, Kind, Passage, chain, encode
-from kiosk.__main__ import boot_ms
+from kiosk.station import boot_ms
 from kiosk.clock import Clock
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals

@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 
 from deploy.footage import Scene, Showing, play, write_y4m
-from kiosk.__main__ import boot_ms
+from kiosk.station import boot_ms
 from kiosk.camera import Away, Care, lasting
 from kiosk.camera.lens import Lens
 from kiosk.camera.live import OLDEST_MS

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from admission import wire
 from admission.wire import Cursors, Enrolment, Lane
-from kiosk.__main__ import boot_ms
+from kiosk.station import boot_ms
 from kiosk.clock import Clock
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals

@@ -14,7 +14,7 @@ from admission.wire import Whereabouts
 from kiosk.doorkeeper import Decision, Doorkeeper
 from kiosk.face import Shown, Status
 from kiosk.reader import Frame, Sight
-from kiosk.standing import Site
+from kiosk.site import Site
 from kiosk.uplink import Uplink
 from tests.eyes import new_eye
 

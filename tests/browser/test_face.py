@@ -5,60 +5,33 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 from itertools import chain
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from admission.rules import Why
-from kiosk.face import Place, Shown, Status, hint, refusal
+from kiosk.face import Place, Shown, Status
+from kiosk.face.language import LANGUAGES, choose, say
 from kiosk.face.screen import Screen
-from kiosk.face.words import TRY, WORDS
-from kiosk.reader import Advice
+from kiosk.face.words import WORDS
 from tests.browser.stage import Process, Window, free_port, until
+from tests.faces import DISPLAYS, STATES, spoken
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 LOST_MS = 15_000
-DISPLAYS = {"7 inch": (800, 480), "10 inch": (1280, 800)}
-NAME = "Dr. Maximiliane Freifrau von und zu Hohenlohe-Waldenburg"
-SESSION = "Who answers when a machine errs? A fireside conversation with the founders"
-STATES = [
-    Shown("moment", "starting"),
-    Shown("waiting", "waiting"),
-    Shown("closed", "closed_now"),
-    Shown("closed", "exit_only"),
-    Shown("reading", "reading"),
-    *(hint(advice) for advice in Advice),
-    Shown("moment", "moment"),
-    Shown("welcome", "welcome"),
-    Shown("welcome", "welcome", NAME, SESSION),
-    Shown("goodbye", "goodbye", NAME),
-    Shown("counted", "counted", detail="10:02:11"),
-    Shown("steward", "steward"),
-    Shown("trouble", "camera_away"),
-    Shown("trouble", "disk_full"),
-    Shown("trouble", "out_of_order"),
-    Shown("pairing", "pair"),
-    Shown("moment", "pair_moment"),
-    Shown("pairing", "pair_digits", "123 456", "north-1 · hall-a"),
-    Shown("pairing", "pair_done", detail="north-1 · hall-a"),
-    Shown("pairing", "pair_refused"),
-    Shown("pairing", "pair_expired"),
-    Shown("pairing", "pair_away", detail="http://192.168.100.200:8080"),
-    Shown("pairing", "pair_untrusted", detail="https://registration.conference-centre.example.org:8443"),
-    Shown("courier", "courier_thanks", "12 more seats"),
-    Shown("courier", "courier_old"),
-    Shown("courier", "courier_astray", detail="k-the-grand-auditorium-of-the-palace-north"),
-    Shown("courier", "courier_doubted"),
-    refusal(Why.NO_SEATS, TRY.format(gate="The Grand Auditorium, north entrance, left")),
-    *(refusal(why, "The Grand Auditorium of the Palace" if why is Why.FULL else "") for why in Why),
-]
+LEAST_PX = 17.5
+"""The smallest type on any display: on a 7-inch one, which has 0.19 mm a pixel, its capitals are 2.4 mm high."""
 READ = """() => {
-  const text = (id) => document.getElementById(id).textContent;
+  const text = (selector) => document.querySelector(selector).textContent;
   const pictures = [...document.querySelectorAll(".picture svg")].filter((one) => one.checkVisibility());
+  const lines = [...document.querySelectorAll(".line:not([hidden])")];
   return {
-    ...Object.fromEntries(["title", "advice", "name", "detail", "trouble"].map((id) => [id, text(id)])),
+    lines: lines.map((one) => [
+      one.lang, one.dir, ...[".title", ".advice", ".also"].map((part) => one.querySelector(part).textContent),
+    ]),
+    name: text("#name"), detail: text("#detail"), trouble: text("#trouble"),
     state: document.getElementById("face").dataset.state,
     pictures: pictures.map((one) => one.dataset.for),
   };
@@ -68,13 +41,30 @@ STICKS_OUT = """() => {
   const words = document.querySelector(".words");
   const found = root.scrollHeight <= innerHeight && root.scrollWidth <= innerWidth ? [] : ["page"];
   if (words.scrollHeight > words.clientHeight || words.scrollWidth > words.clientWidth) found.push("words");
-  for (const part of document.querySelectorAll("h1, main p, #trouble, footer, .picture svg")) {
+  for (const part of document.querySelectorAll("h1, h2, main p, #trouble, footer, .picture svg, .view")) {
     const box = part.getBoundingClientRect();
     if (box.width && (box.top < 0 || box.left < 0 || box.bottom > innerHeight || box.right > innerWidth))
       found.push(part.id || part.tagName);
   }
   return found;
 }"""
+ALL_THAT_STICKS_OUT = f"""async (faces) => {{
+  const {{ speak }} = await import("/static/words.js");
+  const measure = {STICKS_OUT};
+  const main = document.getElementById("face");
+  const found = [];
+  for (const face of faces) {{
+    main.dataset.state = face.state;
+    main.dataset.key = face.key;
+    speak(face);
+    const parts = measure();
+    const smallest = Math.min(...[...document.querySelectorAll(".words :is(h1, h2, p)")]
+      .filter((one) => one.checkVisibility()).map((one) => parseFloat(getComputedStyle(one).fontSize)));
+    if (parts.length || smallest < {LEAST_PX})
+      found.push([face.key, face.lines.map((one) => one.lang).join(), smallest, ...parts]);
+  }}
+  return found;
+}}"""
 FIRST_WORD_LINES = """() => {
   const text = document.getElementById("name").firstChild;
   const word = document.createRange();
@@ -127,17 +117,69 @@ def test_every_key_that_has_words_is_among_the_states_tried_here() -> None:
     assert {shown.key for shown in STATES} == set(WORDS)
 
 
+def picture_of(shown: Shown) -> str:
+    return "way-out" if shown.key == "waiting_out" else shown.state
+
+
 def test_every_state_is_shown_in_its_own_words_and_fits_every_display(door: Door, window: Window) -> None:
     pages = [door.open(window, display) for display in DISPLAYS]
     calm, rough = Status(link_up=True), Status(False, 1234, "The disk is full: nothing can be written.", "10:02")
-    for shown, status in chain(((s, calm) for s in STATES), ((s, rough) for s in STATES)):
+    for shown, status in chain(((s, calm) for s in STATES), ((s, rough) for s in STATES[::4])):
         door.screen.report(status)
         door.screen.show(shown)
-        words = {"title": shown.title, "advice": shown.advice, "name": shown.name, "detail": shown.detail}
-        wanted = words | {"state": shown.state, "pictures": [shown.state], "trouble": status.trouble}
+        lines = [list(astuple(say(shown, language))) for language in choose(shown, ("en", "fr"))]
+        wanted = {"lines": lines, "name": shown.name, "detail": "" if shown.about else shown.detail}
+        wanted |= {"state": shown.state, "pictures": [picture_of(shown)], "trouble": status.trouble}
         for page in pages:
             until(lambda page=page, wanted=wanted: page.evaluate(READ) == wanted, f"{wanted} is shown")  # type: ignore[misc]
             assert page.evaluate(STICKS_OUT) == [], (shown, status, page.viewport_size)
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_every_state_fits_in_every_language_and_in_two_at_once(door: Door, window: Window, display: str) -> None:
+    page = door.open(window, display)
+    faces = []
+    for shown in spoken():
+        door.screen.show(shown)
+        faces.append(door.screen.state())
+    for pair in (("fr", "es"), ("ru", "hi"), ("ar", "zh")):
+        door.place = replace(door.place, languages=pair)
+        for shown in STATES:
+            door.screen.show(shown)
+            faces.append(door.screen.state())
+    assert page.evaluate(ALL_THAT_STICKS_OUT, faces) == []
+
+
+def test_an_event_of_many_languages_shows_them_by_turns_while_nobody_is_there(door: Door, window: Window) -> None:
+    page = door.open(window)
+    page.clock.install()
+    door.place = replace(door.place, languages=tuple(LANGUAGES))
+    page.reload()
+    door.screen.show(Shown("waiting", "waiting"))
+    seen: list[str] = []
+    for queue in range(1, 5):
+        door.screen.report(Status(link_up=True, queue=queue))  # what the page hears is no reason to begin anew
+        expect(page.locator("#queue")).to_have_text(str(queue))
+        expect(page.locator(".line").first).not_to_have_attribute("lang", seen[-1] if seen else "")
+        seen.append(page.locator(".line").first.get_attribute("lang") or "")
+        page.clock.run_for(6100)
+    assert seen == ["en", "es", "zh", "hi"]
+    door.screen.show(Shown("refused", "expired"))
+    expect(page.locator("#face")).to_have_attribute("data-state", "refused")
+    assert [line.get_attribute("lang") for line in page.locator(".line:not([hidden])").all()] == ["en", "fr"]
+
+
+def test_a_visitor_whose_language_is_known_reads_that_one_alone_and_from_its_own_side(
+    door: Door, window: Window
+) -> None:
+    page = door.open(window)
+    door.screen.show(Shown("refused", "expired", speaks="ar"))
+    expect(page.locator("h1")).to_have_text(say(Shown("refused", "expired"), "ar").title)
+    words, picture = (page.locator(part).bounding_box() for part in ("h1", ".picture"))
+    assert words
+    assert picture
+    assert picture["x"] > words["x"]
+    assert page.locator(".line:not([hidden])").count() == 1
 
 
 def test_a_long_word_in_a_name_is_made_smaller_and_broken_only_if_it_never_fits(door: Door, window: Window) -> None:
@@ -177,8 +219,9 @@ def test_the_page_says_that_it_lost_its_kiosk_and_finds_it_again(window: Window)
         hung.signal(signal.SIGSTOP)  # its connections stay open, without a word
         for page in pages:
             expect(page.locator("#face")).to_have_attribute("data-state", "lost", timeout=LOST_MS)
-            expect(page.locator("#title")).to_have_text("Please ask a steward")
-            expect(page.locator("#advice")).to_have_text("This screen has lost its kiosk.")
+            expect(page.locator("h1")).to_have_text("Please ask a steward")
+            expect(page.locator(".advice").first).to_have_text("This screen has lost its kiosk.")
+            expect(page.locator("h2.title")).to_have_text(say(Shown("lost", "lost"), "fr").title)
             assert page.evaluate(STICKS_OUT) == []
         dead.start()
         hung.signal(signal.SIGCONT)

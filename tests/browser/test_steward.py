@@ -16,18 +16,24 @@ from admission.passage import Kind, decode
 from admission.wire import Lane
 from kiosk.clock import Clock
 from kiosk.courier import Courier
+from kiosk.diagnosis import Wanted
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals
 from kiosk.doorkeeper import Doorkeeper
-from kiosk.face import Place
-from kiosk.face.corner import HEADER, MARK, blueprint
+from kiosk.face import Place, checks, sounds
+from kiosk.face.corner import blueprint
+from kiosk.face.here import HEADER, MARK
 from kiosk.face.screen import Screen
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
 from kiosk.padlock import Padlock
+from kiosk.position import IDLE_MS
+from kiosk.self_test import SelfTest
 from kiosk.standing import Standing
-from kiosk.steward import IDLE_MS, Corner
+from kiosk.steward import Corner
 from kiosk.stewarding import Stewarding
+from kiosk.tools import Bench, Tools
+from kiosk.volume import Volume
 from server import stewards
 from server.store.engine import PostgresStore, SqliteStore
 from server.web import create_parts
@@ -69,6 +75,7 @@ class Door:
     disk: Disk
     line: DirectLine
     port: int
+    ended: list[str]
     ms: int = 1_000_000
 
     def open(self, window: Window, size: tuple[int, int] = DISPLAYS[0]) -> Page:
@@ -103,14 +110,21 @@ def door(tmp_path: Path, sqlite_store: SqliteStore | PostgresStore) -> Iterator[
     for _ in range(3):
         line.exchange(Lane.NEWS)
     stewarding = Stewarding(disk, journal, standing, clock)
-    corner = Corner(stewarding, Padlock(disk, standing, clock), standing, clock, line)
-    screen = Screen(lambda: Place("Hall A", "The hall", "Asia/Kolkata"), [blueprint(lambda: corner)])
+    volume = Volume(60, (), disk, standing, clock)
+    test = SelfTest(clock.ms, Wanted("0"))
+    ended: list[str] = []
+    tools = Tools(Bench(journal, standing, clock, volume, test, ended.append))
+    corner = Corner(stewarding, Padlock(disk, standing, clock), standing, clock, line, tools)
+    screen = Screen(
+        lambda: Place("Hall A", "The hall", "Asia/Kolkata", volume=volume.now()),
+        [blueprint(lambda: corner), sounds.blueprint(), checks.blueprint(test)],
+    )
     keeper = Doorkeeper(disk, journal, standing, clock)
     courier = Courier(dispatch, journal, standing, lambda: None)
     gate = Gate(Parts(journal, standing, keeper, clock, line, Script(), screen, courier, corner))
     port = free_port()
     served = screen.serve("127.0.0.1", port)
-    made.append(Door(world, gate, corner, journal, disk, line, port))
+    made.append(Door(world, gate, corner, journal, disk, line, port, ended))
     yield made[0]
     served.shutdown()
     served.server_close()
@@ -288,3 +302,77 @@ def test_no_other_page_in_the_browser_can_press(door: Door, window: Window) -> N
         served.shutdown()
         served.server_close()
     window.complaints("CORS|Failed to load|Content Security|violates|Connecting")
+
+
+class TestTools:
+    def open(self, door: Door, window: Window, tool: str, size: tuple[int, int] = DISPLAYS[0]) -> Page:
+        page = door.open(window, size)
+        sign_on(page, door)
+        press(page, "More")
+        heading(page, "More")
+        press(page, tool)
+        return page
+
+    @pytest.mark.parametrize("size", DISPLAYS)
+    def test_a_badge_is_found_by_its_number_and_told_without_a_name(
+        self, door: Door, window: Window, size: tuple[int, int]
+    ) -> None:
+        door.hold_up("p2")
+        page = self.open(door, window, "Find a badge by its number", size)
+        heading(page, "The badge's number?")
+        number = door.world.badge_ids["p2"] >> 32
+        for digit in str(number):
+            press(page, digit)
+        press(page, "OK")
+        heading(page, f"Badge {number}")
+        facts = page.locator("#found-facts")
+        expect(facts).to_contain_text("By the server")
+        expect(facts).to_contain_text(re.compile(r"Last hereIn, \d\d:\d\d:\d\d"))
+        expect(facts).not_to_contain_text("Person")
+
+    def test_the_last_passages_are_listed_and_scroll_by_themselves(self, door: Door, window: Window) -> None:
+        for number in (1, 2, 3, 4, 6, 7, 8, 9, 10):
+            door.hold_up(f"p{number}")
+        page = self.open(door, window, "Last passages here")
+        heading(page, "Last passages here")
+        rows = page.locator("#last-rows tr")
+        expect(rows).to_have_count(8)
+        expect(rows.filter(has_text="Refused: not on the list")).to_have_count(1)
+
+    def test_the_volume_is_heard_as_it_is_changed(self, door: Door, window: Window) -> None:
+        page = self.open(door, window, "Volume")
+        heading(page, "Volume: 60")
+        press(page, "Louder")
+        heading(page, "Volume: 70")
+        expect(page.locator("html")).to_have_attribute("data-played", "welcome-70")
+
+    def test_the_gate_is_turned_into_a_way_out_and_the_door_says_so(self, door: Door, window: Window) -> None:
+        page = self.open(door, window, "Way out only")
+        heading(page, "Make this gate a way out?")
+        press(page, "Make it a way out")
+        expect(page.locator("#corner-note")).to_contain_text("This gate is a way out now")
+        press(page, "Close")
+        door.hold_up("p2")
+        expect(page.locator("h1")).to_have_text("Goodbye")
+
+    def test_a_camera_that_gives_nothing_is_told_with_what_to_do(self, door: Door, window: Window) -> None:
+        page = self.open(door, window, "Test the camera")
+        heading(page, "Hold the test target up, 30 cm away")
+        expect(page.locator("#test-waits")).to_be_visible()
+        door.ms += 15_000
+        expect(page.locator("#test-findings dt").first).to_have_text("BAD")
+        expect(page.locator("#test-waits")).to_be_hidden()
+
+    def test_switching_off_takes_two_presses_more(self, door: Door, window: Window) -> None:
+        page = self.open(door, window, "Restart or switch off")
+        heading(page, "Restart or switch off")
+        press(page, "Switch off")
+        heading(page, "Switch this kiosk off?")
+        press(page, "No, back")
+        heading(page, "Restart or switch off")
+        press(page, "Restart the program")
+        heading(page, "Restart the program?")
+        assert door.ended == []
+        press(page, "Yes")
+        heading(page, "More")
+        assert door.ended == ["program"]

@@ -139,7 +139,7 @@ class Kiosk:
         self.rolled_back += 1
 
     def start(self) -> None:
-        """Builds the parts as kiosk.__main__ does."""
+        """Builds the parts as kiosk.station does."""
         self.disk = Disk(self.folder / "kiosk.db", 77)
         self.journal, self.standing = Journal(self.disk), Standing(self.disk)
         self.clock = Clock(self.boot, lambda: self.ms)

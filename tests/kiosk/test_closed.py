@@ -71,7 +71,7 @@ def test_nobody_is_kept_in(door: Doors, sqlite_store: Either) -> None:
     for kiosk in (salon, way_out):
         kiosk.hear()
     assert idle(salon) == Shown("closed", "exit_only")
-    assert idle(way_out).key == "waiting"
+    assert idle(way_out).key == "waiting_out"
     assert salon.show("p1") == "goodbye"
     assert way_out.show("p4") == "goodbye"
 

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from kiosk.face import Place
-from kiosk.face.corner import HEADER, MARK, NOTES, blueprint
+from kiosk.face.corner import NOTES, blueprint
+from kiosk.face.here import HEADER, MARK
 from kiosk.face.screen import Screen
 from kiosk.padlock import Padlock
 from kiosk.stages import Note

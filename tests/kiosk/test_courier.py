@@ -97,7 +97,7 @@ def test_a_door_without_seats_admits_again_after_a_courier_has_been_both_ways(
     assert look(kiosk, str(told["svg"])) == "courier_thanks"
     balance = kiosk.standing.account("hall").balance
     assert balance > 0
-    assert kiosk.face.shown[-1].name == f"{balance} more seats"
+    assert (kiosk.face.shown[-1].about, kiosk.face.shown[-1].detail) == ("more_seats", str(balance))
     assert str(told["says"]).startswith(f"{balance} more seats")
     assert kiosk.journal.waiting == 0
     assert kiosk.show("p59") == "welcome"
@@ -270,7 +270,7 @@ class TestElsewhere:
         kiosk = share(door)
         name_another(kiosk, "hall-b")
         spend_all(kiosk)
-        assert kiosk.face.shown[-1].detail == "No seat at this door. Try: Hall B"
+        assert (kiosk.face.shown[-1].about, kiosk.face.shown[-1].detail) == ("try_gate", "Hall B")
 
     def test_the_last_hint_stands_while_the_link_is_down_and_no_longer(self, door: Doors) -> None:
         kiosk = door("hall-a")

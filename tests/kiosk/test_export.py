@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from admission import wire
 from admission.errors import ConfigError, DiskError
 from admission.wire import Exchange
-from kiosk import __main__ as command
-from kiosk import dispatch
+from kiosk import diagnosis, dispatch
 from kiosk.config import Config
 from kiosk.disk import Disk
 from kiosk.readout import Wanted, begin_store, read_out
+from kiosk.self_test import SelfTest
+from kiosk.station import Hardware, build
+from kiosk.turnstile import NoTurnstile
 from server import fencing, journal_desk
 from server.store.engine import PostgresStore, SqliteStore
 from tests.kiosk.conftest import Doors, Kiosk, Recorder, Script
@@ -137,7 +139,8 @@ def test_a_kiosk_that_starts_on_a_closed_store_begins_a_new_one(stopped: Kiosk, 
     export(stopped, close=True)
     settings = Config(data=str(stopped.folder), machine="m")
     enrolment = stopped.world.enrolments["hall-a"]
-    kiosk = command.build(settings, enrolment, Script(), Recorder(), lambda: None)
+    hardware = Hardware(Script(), Recorder(), NoTurnstile(), SelfTest(lambda: 0, diagnosis.Wanted("0")), lambda _status: None)
+    kiosk = build(settings, enrolment, hardware)
     assert kiosk.disk.incarnation not in (0, 77)
     assert kiosk.standing.account("hall").balance == 0
     kiosk.disk.close()

@@ -47,14 +47,34 @@ class Wire:
     cut: bool = False
     asked: int = 0
 
-    def __call__(self, url: str, body: bytes, signature: str) -> Reply:
+    def __call__(self, url: str, body: bytes, signature: str, pinned: str = "") -> Reply:
         """See Post."""
+        assert not pinned
         self.asked += 1
         if self.cut:
             raise NetworkError("the server cannot be reached")
         assert url == ADDRESS + words.PATH
         reply = self.app.test_client().post(words.PATH, data=body, headers={wire.SIGNATURE_HEADER: signature})
         return self.between(Reply(reply.status_code, reply.data, reply.headers.get(wire.SIGNATURE_HEADER, "")))
+
+    def fetch(self, url: str) -> bytes:
+        """See Post."""
+        raise NotImplementedError(url)
+
+
+@dataclass
+class Other:
+    """A Post with somebody else at its end."""
+
+    answer: Callable[[str, bytes, str, str], Reply]
+
+    def __call__(self, url: str, body: bytes, signature: str, pinned: str) -> Reply:
+        """See Post."""
+        return self.answer(url, body, signature, pinned)
+
+    def fetch(self, url: str) -> bytes:
+        """See Post."""
+        raise NotImplementedError(url)
 
 
 class Site:
@@ -244,7 +264,7 @@ class TestTampering:
     def test_a_code_with_another_address_asks_there_and_is_told_nothing_that_counts(self, site: Site) -> None:
         asked: list[str] = []
 
-        def elsewhere(url: str, body: bytes, signature: str) -> Reply:
+        def elsewhere(url: str, body: bytes, _signature: str, _pinned: str) -> Reply:
             asked.append(url)
             token, public = json.loads(body)["token"], json.loads(body)["public"]
             said = {"v": 1, "state": "confirmed", "device": "north-1", "gate": "hall-a", "public": public}
@@ -252,7 +272,7 @@ class TestTampering:
             assert token
             return Reply(200, answer, wire.sign(words.DOWN, answer, THIEF))
 
-        booth = Booth(site.script, elsewhere, site.face, lambda: bytes(32), lambda: site.ms)
+        booth = Booth(site.script, Other(elsewhere), site.face, lambda: bytes(32), lambda: site.ms)
         site.script.texts = [words.write_code(replace(site.code, url="http://thief.example"))]
         for _ in range(3):
             site.ms += EVERY_MS
@@ -264,11 +284,11 @@ class TestTampering:
         """Even one whose key was chosen so that the six digits agree: the server's answer names the other key."""
         theirs = Candidate(words.write_code(site.code), bytes([9]) * 32, site.wire)
 
-        def swap(url: str, _body: bytes, _signature: str) -> Reply:
+        def swap(url: str, _body: bytes, _signature: str, _pinned: str) -> Reply:
             body = words.encode(words.Enrol(token=TOKEN, public=THIEF.public_key().public_bytes_raw()))
             return site.wire(url, body, wire.sign(words.UP, body, THIEF))
 
-        booth = Booth(site.script, swap, site.face, lambda: bytes(32), lambda: site.ms)
+        booth = Booth(site.script, Other(swap), site.face, lambda: bytes(32), lambda: site.ms)
         site.script.texts = [words.write_code(site.code)]
         site.ms += EVERY_MS
         booth.step(FRAME)
@@ -337,7 +357,7 @@ class TestPostbox:
     @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense", "ftp://127.0.0.1/", "http://[/", "http://h:x/"])
     def test_an_address_where_nobody_answers_is_an_error_of_the_network(self, url: str) -> None:
         with pytest.raises(NetworkError):
-            Postbox("")(url, b"", "")
+            Postbox("")(url, b"", "", "")
 
 
 class TestFile:

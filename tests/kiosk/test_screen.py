@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def listening(one: Screen) -> Iterator[http.client.HTTPResponse]:
         server.server_close()
 
 
-def next_event(reply: http.client.HTTPResponse) -> dict[str, object]:
+def next_event(reply: http.client.HTTPResponse) -> dict[str, Any]:
     """The next event's data."""
     lines = []
     while line := reply.readline().strip():
@@ -94,7 +95,7 @@ class TestPage:
     @pytest.mark.parametrize("path", ["/", "/static/face.js", "/nowhere"])
     def test_every_answer_forbids_anything_from_elsewhere(self, shown: Screen, path: str) -> None:
         policy = shown.app().test_client().get(path).headers["Content-Security-Policy"]
-        assert policy == "default-src 'self'; frame-ancestors 'none'"
+        assert policy == "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'"
 
 
 class TestEvents:
@@ -109,7 +110,8 @@ class TestEvents:
             assert next_event(reply)["key"] == "starting"
             shown.show(WELCOME)
             event = next_event(reply)
-            assert (event["state"], event["name"], event["title"]) == ("welcome", WELCOME.name, "Welcome")
+            assert (event["state"], event["name"]) == ("welcome", WELCOME.name)
+            assert [one["title"] for one in event["lines"]] == ["Welcome", "Bienvenue"]
             shown.report(Status(link_up=True, queue=3))
             event = next_event(reply)
             assert (event["link"], event["queue"], event["state"]) == ("up", 3, "welcome")

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from admission.errors import DiskError
 from admission.passage import Kind
 from kiosk.padlock import LOCK_MS, TRIES
+from kiosk.position import BECKON_MS, IDLE_MS
 from kiosk.stages import Note, Stage
-from kiosk.steward import BECKON_MS, IDLE_MS
 from kiosk.stewarding import Reason
 from server import badges, stewards
 from server.store import schema

@@ -7,11 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from admission.passage import Kind, Passage, decode
+from kiosk.diagnosis import Wanted
+from kiosk.face.sound import hours
 from kiosk.gate import Gate
 from kiosk.padlock import Padlock
-from kiosk.stages import Note, Stage
+from kiosk.self_test import SelfTest
+from kiosk.stages import Note, Stage, View
 from kiosk.steward import Corner
 from kiosk.stewarding import Reason, Stewarding
+from kiosk.tools import Bench, NoPower, Tools
+from kiosk.volume import Volume
+from kiosk.way import Barrier, Way
 
 if TYPE_CHECKING:
     from tests.kiosk.conftest import Kiosk
@@ -28,12 +34,33 @@ class Watch:
         self.join()
 
     def join(self) -> None:
-        """Joins the corner as kiosk.__main__ does; again after a restart."""
+        """Joins the corner as kiosk.station does; again after a restart."""
         one = self.kiosk
         self.stewarding = Stewarding(one.disk, one.journal, one.standing, one.clock)
         padlock = Padlock(one.disk, one.standing, one.clock)
-        self.corner = Corner(self.stewarding, padlock, one.standing, one.clock, one.line)
-        self.gate = Gate(replace(one.parts, corner=self.corner))
+        self.volume = Volume(60, hours(["22:00-07:00"]), one.disk, one.standing, one.clock)
+        self.test = SelfTest(one.clock.ms, Wanted("0"))
+        self.ended: list[str] = []
+        tools = Tools(Bench(one.journal, one.standing, one.clock, self.volume, self.test, self.end))
+        self.corner = Corner(self.stewarding, padlock, one.standing, one.clock, one.line, tools)
+        self.gate = Gate(replace(one.parts, corner=self.corner, test=self.test))
+
+    def end(self, how: str) -> None:
+        """What the process would do; it cannot switch the machine off."""
+        if how == "off":
+            raise NoPower("not as a service")
+        self.ended.append(how)
+
+    def behind(self, barrier: Barrier) -> None:
+        """Puts a barrier in the way."""
+        way = Way(barrier, self.stewarding, self.kiosk.standing)
+        self.gate = Gate(replace(self.kiosk.parts, corner=self.corner, way=way))
+
+    def use(self, tool: Stage) -> View:
+        """From the menu to one of the tools."""
+        self.corner.choose(Stage.MORE)
+        self.corner.choose(tool)
+        return self.corner.view()
 
     def restart(self, boot: str | None = None) -> None:
         """The process or the machine starts again."""

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -228,19 +228,19 @@ class Site:
             return {str(row[0]): int(row[1]) for row in rows}
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A server that runs, and a way to add kiosks."""
+@contextmanager
+def running_site(folder: Path, settings: str = "") -> Iterator[Site]:
+    """A server that runs, and a way to add kiosks. ``settings``: more lines for its file."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    url = f"sqlite:///{tmp_path / 'server' / 'threshold.db'}"
+    url = f"sqlite:///{folder / 'server' / 'threshold.db'}"
     migrate(url)
     with transaction(url) as connection:
         world = make_world(connection, utc_now(), server=address)
-    settings = tmp_path / "server.toml"
-    settings.write_text(f'data = "{tmp_path / "server"}"\nbind = "127.0.0.1:{port}"\n')
-    server = Process(["-m", "server", "--config", str(settings), "run"], tmp_path / "server.log")
-    site = Site(tmp_path, world, url, server, address)
+    file = folder / "server.toml"
+    file.write_text(f'data = "{folder / "server"}"\nbind = "127.0.0.1:{port}"\n{settings}')
+    server = Process(["-m", "server", "--config", str(file), "run"], folder / "server.log")
+    site = Site(folder, world, url, server, address)
     site.start_server()
     try:
         yield site
@@ -250,3 +250,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
                 kiosk.end()
         if server.running is not None:
             server.end()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """See running_site."""
+    with running_site(tmp_path) as site:
+        yield site

@@ -1,7 +1,7 @@
 """A kiosk as it ships, in a process of its own, with a pipe in place of camera, reader and screen.
 
-It runs kiosk.__main__ itself: store, fsync, letters, threads and exit statuses are the real ones. Only what touches a
-device is put in by name, so that the kiosk's insides may change without this file. Speaks JSON, one object a line:
+It runs kiosk.__main__ and kiosk.station themselves: store, fsync, letters, threads and exit statuses are the real ones.
+Only what touches a device is put in by name, so that the kiosk's insides may change without this file. Speaks JSON, one object a line:
 
     {"present": "<badge text>"}  ->  {"state": "welcome", "key": "welcome", "ms": 12.3}  when the screen shows it
     {"state": true}              ->  {"up": ..., "queue": ..., "accounts": {room: {...}}, "incarnation": ..., ...}
@@ -35,6 +35,7 @@ from kiosk.reader import Reading, Sight
 from kiosk.reader.sight import Found
 
 command: Any = importlib.import_module("kiosk.__main__")
+station: Any = importlib.import_module("kiosk.station")
 presentation: Any = importlib.import_module("kiosk.presentation")
 
 FRAME_S = 0.02
@@ -108,7 +109,7 @@ class Turnstile:
 
     def _frame(self) -> Shot:
         self._frames.reverse()
-        return Shot(self._frames[0], command.boot_ms())
+        return Shot(self._frames[0], station.boot_ms())
 
     # The reader
 
@@ -175,11 +176,11 @@ def take_over(turnstile: Turnstile, boot: str) -> None:
     """Puts the turnstile in the devices' places, and remembers what the command builds. ``boot``: see ``main``."""
 
     def put(name: str, part: object) -> None:
-        getattr(command, name)  # one that has moved is a failure here, not a camera that opens
-        setattr(command, name, part)
+        getattr(station, name)  # one that has moved is a failure here, not a camera that opens
+        setattr(station, name, part)
 
     def remember(name: str) -> None:
-        build = getattr(command, name)
+        build = getattr(station, name)
 
         def built(*args: Any, **named: Any) -> Any:
             turnstile.made[name] = build(*args, **named)
@@ -201,7 +202,7 @@ def take_over(turnstile: Turnstile, boot: str) -> None:
     put("Screen", lambda *_: turnstile)
     remember("begin_store")
     remember("Standing")
-    clock = command.Clock
+    clock = station.Clock
 
     def named(of_this_computer: str, *rest: Any) -> Any:
         turnstile.made["clock"] = clock(f"{boot}{of_this_computer}"[:36], *rest)

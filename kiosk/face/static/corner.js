@@ -1,8 +1,10 @@
 // The steward's corner: shows the step that the kiosk says, and tells it what was pressed. It decides nothing and
 // keeps nothing; the digits that were typed are gone with the step.
 
+import { layOut } from "./tools.js";
+
 const LONG_MS = 800; // nobody who leans on the screen for less means it
-const KEYPAD = ["code", "count_in", "count_out"];
+const KEYPAD = ["code", "count_in", "count_out", "find"];
 
 const opener = document.getElementById("corner-open");
 const corner = document.getElementById("corner");
@@ -25,6 +27,7 @@ function show(view) {
   note.textContent = view.note;
   digits.value = "";
   fill(view);
+  layOut(view);
   corner.dataset.stage = view.stage;
   for (const part of corner.querySelectorAll("[data-on]")) {
     part.hidden = !part.dataset.on.split(" ").includes(view.stage);
@@ -84,7 +87,7 @@ function shut() {
 
 // The door goes on meanwhile: what visitors would see stands in one line.
 function mirror() {
-  const said = ["title", "name", "detail"].map((id) => document.getElementById(id).textContent);
+  const said = ["h1", "#name", "#detail"].map((part) => face.querySelector(part).textContent);
   door.textContent = said.filter(Boolean).join(" · ");
   door.dataset.state = face.dataset.state;
 }
@@ -96,15 +99,16 @@ function type(digit) {
 
 function send() {
   if (corner.dataset.stage === "code") press("code", { code: digits.value });
+  else if (corner.dataset.stage === "find") press("tool", { press: "number", number: Number(digits.value) || 0 });
   else press("count", { bodies: Number(digits.value) || 0 });
 }
 
 function onPress(event) {
   const button = event.target.closest("button");
   if (!button) return;
-  const { deed, digit, what, why } = button.dataset;
+  const { deed, digit, what, why, press: word } = button.dataset;
   if (digit !== undefined) type(digit);
-  else if (deed) press(deed, what ? { what } : why ? { why } : {});
+  else if (deed) press(deed, what ? { what } : why ? { why } : word ? { press: word } : {});
 }
 
 function letGo() {

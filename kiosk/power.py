@@ -1,0 +1,27 @@
+"""Starting the machine again and switching it off, by somebody who may: a kiosk has no right to.
+
+It leaves a word in its folder under /run; ``threshold-power.path`` sees it, and ``deploy/power.sh`` does it
+(systemd/). Knows nothing of who asked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.tools import NoPower
+
+FILE = "power"
+WORDS = ("again", "off")
+
+
+def ask(folder: str | None, word: str) -> None:
+    """Asks for one of WORDS. ``folder``: this service's under /run (RUNTIME_DIRECTORY of systemd.exec(5)), None
+    outside of systemd. Raises NoPower."""
+    if word not in WORDS:
+        raise ValueError(f"{word!r} is none of {WORDS}")
+    if not folder:
+        raise NoPower("this kiosk does not run as a service: switch the machine off by its own means")
+    try:
+        (Path(folder) / FILE).write_text(f"{word}\n", "ascii")
+    except OSError as error:
+        raise NoPower(f"{folder} cannot be written: {error.strerror}") from error
