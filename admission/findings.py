@@ -12,7 +12,11 @@ from enum import StrEnum
 import msgspec
 
 WIDTH = 96
-_TOPIC = 13
+"""Characters to a line, at most."""
+_TOPIC = 12
+_HANGING = " " * (2 + 4 + 1 + _TOPIC + 1)
+"""Below the words: mark, word and topic are to the left."""
+_ARROW = "-> "
 
 
 class Level(StrEnum):
@@ -71,12 +75,12 @@ def lines(findings: Sequence[Finding], *, coloured: bool = False) -> list[str]:
         head = f"{MARK[one.level]} {WORD[one.level]:<4}"
         head = f"{_COLOUR[one.level]}{head}{_PLAIN}" if coloured else head
         first, *rest = _wrapped(one.words)
-        out.append(f"{head} {one.topic:<{_TOPIC - 1}} {first}")
-        out += [" " * (8 + _TOPIC - 1) + more for more in rest]
+        out.append(f"{head} {one.topic:<{_TOPIC}} {first}")
+        out += [_HANGING + more for more in rest]
         if one.fix:
             first, *rest = _wrapped(one.fix)
-            out.append(" " * (8 + _TOPIC - 1) + f"-> {first}")
-            out += [" " * (8 + _TOPIC - 1) + f"   {more}" for more in rest]
+            out.append(_HANGING + _ARROW + first)
+            out += [_HANGING + " " * len(_ARROW) + more for more in rest]
     return [*out, "", _summary(findings)]
 
 
@@ -95,7 +99,7 @@ def decode(text: bytes) -> list[Finding] | None:
 
 def _wrapped(text: str) -> list[str]:
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
-    return textwrap.wrap(plain, WIDTH - _TOPIC - 10, break_on_hyphens=False) or [""]
+    return textwrap.wrap(plain, WIDTH - len(_HANGING + _ARROW), break_on_hyphens=False) or [""]
 
 
 def _summary(findings: Sequence[Finding]) -> str:

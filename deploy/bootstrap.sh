@@ -96,6 +96,7 @@ find_missing() { # sets missing
     need fonts-droid-fallback has_file /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf
     need fonts-nanum has_file /usr/share/fonts/truetype/nanum/NanumGothic.ttf
     [ "$profile" != server ] || return 0
+    need fonts-noto-cjk has_file /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
     need libzbar0 has_library libzbar.so.0
     need libgl1 has_library libGL.so.1 # OpenCV's wheel brings all of its libraries but this,
     need libglib2.0-0 has_library libgthread-2.0.so.0 # this

@@ -116,7 +116,8 @@ def _prepare(place: Place, seed: int) -> list[Visitor]:
     csv = place.folder / "csv"
     opening = (_now() + OPENING_IN).replace(second=0, microsecond=0).astimezone(event.zone_of(ZONE))
     summit.write_csv(summit.make_summit(seed, opening), csv)
-    new = NewEvent(1, "AI Summit (demo)", ZONE, _now().replace(minute=0, second=0, microsecond=0), show_names=True)
+    epoch = _now().replace(minute=0, second=0, microsecond=0)
+    new = NewEvent(1, "AI Summit (demo)", ZONE, epoch, show_names=True, languages=("en", "fr"))
     with transaction(place.database) as connection:
         event.start(connection, new, (os.urandom(32), os.urandom(32), os.urandom(32)))
         imports.run(connection, imports.read_folder(csv), os.urandom)

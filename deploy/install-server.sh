@@ -1,7 +1,8 @@
 #!/bin/sh
-# Puts the server on this machine as a service, or brings it up to date. As root.
+# Puts the server on this machine, or brings it up to date. As root. deploy/install.sh tells what each option does.
 #
-#   sh deploy/install-server.sh [--no-start | --uninstall]
+#   sh deploy/install-server.sh [--no-start] [--tls NAMES | --no-tls]
+#   sh deploy/install-server.sh --uninstall [--purge [--yes]]
 set -eu
 
 exec sh "$(dirname "$0")/install.sh" server "$@"

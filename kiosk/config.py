@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,8 @@ KEY_BYTES = 32
 MACHINE_IDS = (Path("/proc/device-tree/serial-number"), Path("/etc/machine-id"))
 MACHINE_DIGITS = 16
 Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
+CREDENTIAL = "enrolment"
+"""The name of the credential that systemd hands over."""
 AUTO = -1
 """For a setting of the camera: it chooses by itself."""
 TURNS = (0, 90, 180, 270)
@@ -132,16 +135,29 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return host, int(port)
 
 
-def read(path: Path | None) -> Config:
-    """The settings in the file (None: the defaults). Raises ConfigError naming the file and the setting."""
+def read(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings in the file (None: the defaults). An enrolment that systemd hands over (LoadCredential= in the unit)
+    comes before the one that they name. Raises ConfigError naming the file and the setting."""
     if path is None:
         return Config()
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Config)
+        settings = msgspec.toml.decode(path.read_bytes(), type=Config)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (msgspec.MsgspecError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
+    handed = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / CREDENTIAL
+    if "CREDENTIALS_DIRECTORY" in environ and _has_content(handed):
+        return msgspec.structs.replace(settings, enrolment=str(handed))
+    return settings
+
+
+def _has_content(path: Path) -> bool:
+    """The unit puts an empty line where there is no file."""
+    try:
+        return bool(path.read_bytes().strip())
+    except OSError:
+        return False
 
 
 def read_enrolment(path: Path) -> Enrolment:

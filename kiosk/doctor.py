@@ -100,7 +100,7 @@ def examine(settings: Config, means: Means, *, with_target: bool = True) -> list
     found += checkup.disk(probes.try_folder(folder, lambda: clock.ms() / 1000))
     if running is None:
         found.append(checkup.store(store))
-    if running is None and not file.missing:
+    if store.state in (Kept.NONE, Kept.SOUND, Kept.CLOSED) and not file.missing:
         found.append(checkup.clock(anchored=store.anchored, uncertainty_ms=store.uncertainty_ms))
     return [*found, *_machine(settings, running=running is not None)]
 

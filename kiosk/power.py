@@ -6,6 +6,7 @@ It leaves a word in its folder under /run; ``threshold-power.path`` sees it, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.tools import NoPower
@@ -14,9 +15,17 @@ FILE = "power"
 WORDS = ("again", "off")
 
 
+def end(how: str, restart: Callable[[], None], folder: str | None) -> None:
+    """Does one of kiosk.tools.ENDINGS: has the program started again by ``restart``, or asks for the rest. Raises
+    NoPower."""
+    if how == "program":
+        restart()
+    else:
+        ask(folder, how)
+
+
 def ask(folder: str | None, word: str) -> None:
-    """Asks for one of WORDS. ``folder``: this service's under /run (RUNTIME_DIRECTORY of systemd.exec(5)), None
-    outside of systemd. Raises NoPower."""
+    """Asks for one of WORDS. ``folder``: this service's under /run; None outside of systemd. Raises NoPower."""
     if word not in WORDS:
         raise ValueError(f"{word!r} is none of {WORDS}")
     if not folder:

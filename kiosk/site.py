@@ -45,7 +45,7 @@ class Site:
 
 
 def site_of(news: ProgrammeNews) -> Site | None:
-    """Where the news puts this kiosk; None if its gate or room is not in it. Raises BadMessage for a key that is none."""
+    """Where the news puts this kiosk; None if its gate or room is not in it. Raises BadMessage for a damaged key."""
     gate = news.programme.gate(news.gate)
     room = news.programme.room(gate.room) if gate is not None else None
     if gate is None or room is None:

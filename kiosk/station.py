@@ -46,7 +46,7 @@ from kiosk.padlock import Padlock
 from kiosk.pairing import Booth
 from kiosk.postbox import Postbox
 from kiosk.probes import look_at_enrolment
-from kiosk.reader import Reader
+from kiosk.reader import Reader, Sight
 from kiosk.reader.cell import Cell
 from kiosk.reader.eye import Eye
 from kiosk.readout import begin_store
@@ -64,6 +64,8 @@ from kiosk.way import Barrier, Way
 STORE = "kiosk.db"
 ROLLED_BACK = 75
 """Exit status after a store was found to be an older copy; systemd starts the kiosk again, with a new store."""
+RUN = os.environ.get("RUNTIME_DIRECTORY")
+"""This service's folder under /run (systemd.exec(5)), None outside of systemd."""
 AGAIN = 0
 """Exit status when a steward starts the program again: systemd does."""
 
@@ -134,7 +136,16 @@ def build(settings: Config, enrolment: Enrolment, hardware: Hardware) -> Kiosk:
     courier = Courier(dispatch, journal, standing, roll_back)
     stewarding, padlock = Stewarding(disk, journal, standing, clock), Padlock(disk, standing, clock)
     volume = Volume(settings.volume, hours(settings.silent_hours), disk, standing, clock)
-    tools = Tools(Bench(journal, standing, clock, volume, hardware.test, lambda how: _end(how, hardware.end)))
+    tools = Tools(
+        Bench(
+            journal,
+            standing,
+            clock,
+            volume,
+            hardware.test,
+            partial(power.end, restart=partial(hardware.end, AGAIN), folder=RUN),
+        )
+    )
     steward = Corner(stewarding, padlock, standing, clock, uplink, tools)
     way = Way(hardware.barrier, stewarding, standing)
     reader, face = hardware.reader, hardware.face
@@ -146,14 +157,6 @@ def build(settings: Config, enrolment: Enrolment, hardware: Hardware) -> Kiosk:
         return doctor.inside(look_at_enrolment(settings.enrolment_path), gate_name, journal.waiting, clock)
 
     return Kiosk(disk, standing, uplink, gate, courier, steward, diary, volume, inside)
-
-
-def _end(how: str, end: Callable[[int], None]) -> None:
-    """Does one of kiosk.tools.ENDINGS. Raises NoPower."""
-    if how == "program":
-        end(AGAIN)
-    else:
-        power.ask(os.environ.get("RUNTIME_DIRECTORY"), how)
 
 
 def run(settings: Config) -> int:
@@ -256,11 +259,19 @@ class _Station:
         booth = Booth(self._reader, post, self.screen, lambda: secrets.token_bytes(32), boot_ms)
         for shot in shots:
             enrolment = booth.step(shot if isinstance(shot, Away) else shot.frame)
+            self._look_after_camera(shot)
             self.pace.note(True, boot_ms())
             self._watchdog.feed(boot_ms())
             if enrolment is not None:
                 return enrolment
         return None
+
+    def _look_after_camera(self, shot: Shot | Away) -> None:
+        """Before there is a gate, the self-test sees frames, and nothing in them."""
+        if isinstance(shot, Away):
+            self._test.lose(shot.why)
+        else:
+            self._test.see(shot.frame, Sight(), boot_ms())
 
     def _build(self, enrolment: Enrolment) -> Kiosk:
         face = Faces([self.screen, self._lamp], lambda: self._lamp.trouble)

@@ -21,15 +21,18 @@ from admission.errors import ThresholdError
 from server import (
     archive,
     audit_command,
+    backup_desk,
     badges,
     devices,
+    doctor_desk,
+    doors_desk,
     enrolment_desk,
     event,
     imports,
     journal_desk,
     log,
     privacy_desk,
-    restore,
+    roots,
     second_factor,
     steward_desk,
     summit,
@@ -42,8 +45,9 @@ from server.config import Config, check_bind
 from server.config import read as read_config
 from server.serve import Gunicorn
 from server.store import schema
-from server.store.engine import Reader, identity_of, migrate, transaction, was_put_back
+from server.store.engine import Reader, migrate, transaction
 from server.store.instants import to_ms
+from server.store.serving import serving
 from server.trail import Who
 from server.users import Role
 
@@ -107,7 +111,7 @@ def main(context: click.Context, config: Path | None, data: Path | None) -> None
 
 main.add_command(enrolment_desk.command(now, os.urandom))
 main.add_command(steward_desk.command(os.urandom))
-for desk in (supervision, journal_desk, audit_command, privacy_desk):
+for desk in (supervision, journal_desk, audit_command, privacy_desk, doors_desk, backup_desk, doctor_desk):
     desk.register(main, now)
 
 
@@ -116,12 +120,13 @@ for desk in (supervision, journal_desk, audit_command, privacy_desk):
 @click.option("--timezone", required=True, help="the venue's zone, like Europe/Paris")
 @click.option("--number", type=int, default=1, show_default=True, help="0 to 65535; another one for every event")
 @click.option("--show-names/--hide-names", default=False, help="whether kiosks greet people by name")
+@click.option("--language", "languages", multiple=True, help="a language of the doors; may be given several times")
 @click.pass_obj
-def init(config: Config, name: str, timezone: str, number: int, show_names: bool) -> None:
+def init(config: Config, name: str, timezone: str, number: int, show_names: bool, languages: tuple[str, ...]) -> None:
     """Make a database with a new event and its keys."""
     migrate(config.url)
     epoch = now().replace(minute=0, second=0, microsecond=0)
-    new = event.NewEvent(number, name, timezone, epoch, show_names)
+    new = event.NewEvent(number, name, timezone, epoch, show_names, languages)
     _write(config, lambda c: event.start(c, new, (os.urandom(32), os.urandom(32), os.urandom(32))))
     click.echo(f"{name}: ready in {make_url(config.url).render_as_string()}")
 
@@ -162,7 +167,7 @@ def add_kiosk(config: Config, name: str, gate: str, server: str, out: Path) -> N
 
     def work(connection: Connection) -> None:
         enrolment = devices.add_kiosk(connection, name, gate, server, os.urandom(32), now())
-        _replace(out, wire.encode(enrolment) + b"\n")
+        _replace(out, wire.encode(roots.pinned(enrolment, config.ca)) + b"\n")
 
     _write(config, work)
     click.echo(f"{name} stands at {gate}; put {out} on it as its enrolment file and delete it here")
@@ -266,18 +271,6 @@ def write_archive(config: Config, out: Path) -> None:
     click.echo(f"{count} passages in {out}")
 
 
-def _notice_restore(config: Config) -> None:
-    """A database that was put back from a copy begins a new era before the first kiosk is heard."""
-    put_back = was_put_back(config.url)
-    if put_back or config.url.startswith("postgres"):
-        copied = _write(config, lambda c: restore.check_home(c, identity_of(c), to_ms(now()), put_back=put_back))
-        if copied:
-            click.echo(
-                "this database is an older copy of itself: no seat is granted until every kiosk has reported and a "
-                "supervisor has confirmed each room (page Supervision, or: threshold-server act confirm-room)"
-            )
-
-
 @main.command()
 @click.option("--bind", help="host:port to listen on, like 0.0.0.0:8080 for kiosks on other machines")
 @click.pass_obj
@@ -285,15 +278,16 @@ def run(config: Config, bind: str | None) -> None:
     """Serve kiosks and consoles until it is told to stop."""
     config = msgspec.structs.replace(config, bind=bind or config.bind)
     host = check_bind(config.bind)
-    migrate(config.url)
-    reader = Reader(config.url)
-    with reader.read() as connection:
-        event.read(connection)
-    reader.close()  # before gunicorn forks: SQLite's locks do not survive a fork, and its WAL does not survive that
-    _notice_restore(config)
-    alone = " (this machine only; --bind 0.0.0.0:PORT opens it to others)" if host.startswith("127.") else ""
-    click.echo(f"listening on http://{config.bind}/{alone}")
-    Gunicorn(config, now).run()
+    with serving(config.url):
+        migrate(config.url)
+        reader = Reader(config.url)
+        with reader.read() as connection:
+            event.read(connection)
+        reader.close()  # before gunicorn forks: SQLite's locks do not survive a fork, and its WAL does not survive that
+        backup_desk.notice_restore(config, now)
+        alone = " (this machine only; --bind 0.0.0.0:PORT opens it to others)" if host.startswith("127.") else ""
+        click.echo(f"listening on http://{config.bind}/{alone}")
+        Gunicorn(config, now).run()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ Known = Mapping[str, Mapping[str, Mapping[str, Any]]]
 _KEY = {"categories": "category", "rooms": "room", "gates": "gate", "sessions": "session", "people": "person"}
 _POINTS_TO = (
     ("rooms", "inside", "rooms"),
+    ("rooms", "overflow", "rooms"),
     ("gates", "room", "rooms"),
     ("gates", "from", "rooms"),
     ("sessions", "room", "rooms"),
@@ -29,7 +30,8 @@ def check(sheets: Sheets, known: Known, broken: Collection[str]) -> list[Problem
     """All that is wrong between rows. References into a ``broken`` file are not judged: its own problems say enough."""
     names = {kind: _names(sheets, known, kind) for kind in _KEY}
     problems = [*_repeats(sheets), *_dangling(sheets, names, broken), *_who(sheets, names["categories"], broken)]
-    problems += [*_times(sheets), *_tree(sheets, known), *_two_way(sheets, known), *_newly_trusted(sheets, known)]
+    problems += [*_times(sheets), *_tree(sheets, known), *_overflows(sheets, known)]
+    problems += [*_two_way(sheets, known), *_newly_trusted(sheets, known)]
     if len(names["categories"]) > CATEGORIES:
         what = phrase("makes {count}; at most {most} fit", count=len(names["categories"]), most=CATEGORIES)
         problems.append(Problem("categories.csv", 0, "", what))
@@ -101,10 +103,15 @@ def _times(sheets: Sheets) -> Iterator[Problem]:
             yield Problem("sessions.csv", row.line, "doors_close", what)
 
 
+def _rooms_as(column: str, sheets: Sheets, known: Known) -> dict[str, str | None]:
+    """What the column will say of each room."""
+    rows = [row.values for row in sheets.get("rooms", []) if "room" in row.values]
+    return {name: row[column] for name, row in known["rooms"].items()} | {row["room"]: row.get(column) for row in rows}
+
+
 def _tree(sheets: Sheets, known: Known) -> Iterator[Problem]:
-    parents = {name: row["inside"] for name, row in known["rooms"].items()}
+    parents = _rooms_as("inside", sheets, known)
     rows = [row for row in sheets.get("rooms", []) if "room" in row.values]
-    parents |= {row.values["room"]: row.values.get("inside") for row in rows}
     for row in rows:
         limit, reserve = row.values.get("limit"), row.values.get("reserve")
         if reserve is not None and reserve > (limit or 0):
@@ -117,6 +124,33 @@ def _tree(sheets: Sheets, known: Known) -> Iterator[Problem]:
         if at == row.values["room"]:
             what = phrase("lies inside itself, over other rooms; break the circle")
             yield Problem("rooms.csv", row.line, "inside", what)
+
+
+def _overflows(sheets: Sheets, known: Known) -> Iterator[Problem]:
+    """Nobody is sent from a full room into the same one, one around it or one inside it: there, too, they would stand
+    before the same door. Two rooms may send to each other: which of them is full is known only on the day."""
+    parents = _rooms_as("inside", sheets, known)
+    rows = {row.values["room"]: row for row in sheets.get("rooms", []) if "room" in row.values}
+    for room, other in _rooms_as("overflow", sheets, known).items():
+        way = _way(parents, room, other) or _way(parents, other, room) if other is not None else []
+        if way and room in rows:
+            what = phrase("is this room, or one around it or inside it; name a room beside it, or leave it empty")
+            yield Problem("rooms.csv", rows[room].line, "overflow", what)
+        elif way and (moved := next((one for one in way if one in rows), None)):
+            said = phrase("puts {room} and its overflow room {other} one inside the other", room=room, other=other)
+            yield Problem("rooms.csv", rows[moved].line, "inside", said)
+
+
+def _way(parents: Mapping[str, str | None], inner: str, outer: str) -> list[str]:
+    """The rooms from ``inner`` outwards to ``outer``, both included; none where it does not lie in there."""
+    way: list[str] = []
+    at: str | None = inner
+    while at is not None and at not in way:
+        way.append(at)
+        if at == outer:
+            return way
+        at = parents.get(at)
+    return []
 
 
 def _two_way(sheets: Sheets, known: Known) -> Iterator[Problem]:

@@ -37,6 +37,7 @@ def columns(zone: ZoneInfo) -> Mapping[str, tuple[Column, ...]]:
             Column("limit", _optional(_count)),
             Column("reserve", _optional(_count)),
             Column("exits", _one_of(Exits, Exits.NONE)),
+            Column("overflow", _optional(slug)),
         ),
         "gates": (
             Column("gate", slug, required=True),

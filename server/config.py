@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from admission.errors import ConfigError
+
+PASSWORD = "database-password"  # noqa: S105 - the name of the credential that systemd hands over, not the secret
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``data``: the folder for the database; ``database``: another one instead (postgresql://...); ``bind``: host
     and port; ``workers``: processes (PostgreSQL only); ``https``: reached through TLS, so cookies are marked secure;
     ``proxies``: how many reverse proxies stand in front, each adding X-Forwarded-For and -Proto; ``metrics_open``:
-    /metrics answers this machine without a key."""
+    /metrics answers this machine without a key; ``ca``: the file with the roots of the TLS in front, for kiosks to pin
+    (server.roots); ``backups``: the folder for backups, which has to be there (empty: one beside the database)."""
 
     data: str = "data"
     database: str = ""
@@ -24,6 +31,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     https: bool = False
     proxies: int = 0
     metrics_open: bool = False
+    ca: str = ""
+    backups: str = ""
 
     @property
     def url(self) -> str:
@@ -39,8 +48,9 @@ def check_bind(bind: str) -> str:
     return host
 
 
-def read(path: Path | None) -> Config:
-    """The settings in the file (None: the defaults). Raises ConfigError naming the file and the setting."""
+def read(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings in the file (None: the defaults), with the database's password where systemd hands one over
+    (LoadCredential= in the unit). Raises ConfigError naming the file and the setting."""
     if path is None:
         return Config()
     try:
@@ -51,4 +61,23 @@ def read(path: Path | None) -> Config:
         raise ConfigError(f"{path}: {error}") from error
     if config.workers != 1 and not config.database.startswith("postgres"):
         raise ConfigError(f"{path}: workers = {config.workers} needs PostgreSQL; SQLite has one writing process")
+    if folder := environ.get("CREDENTIALS_DIRECTORY"):
+        return _with_password(config, Path(folder) / PASSWORD)
     return config
+
+
+def _with_password(config: Config, file: Path) -> Config:
+    """A SQLite file has no password; a unit stands an empty line in for a file that is not there."""
+    if not config.database.startswith("postgres"):
+        return config
+    try:
+        password = file.read_text("utf-8").strip("\r\n")
+    except FileNotFoundError:
+        return config
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the database's password in {file} cannot be read: {error}") from error
+    try:
+        url = make_url(config.database).set(password=password) if password else make_url(config.database)
+    except ArgumentError as error:
+        raise ConfigError("database: write postgresql://user@host/name") from error
+    return msgspec.structs.replace(config, database=url.render_as_string(hide_password=False))

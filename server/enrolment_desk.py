@@ -11,7 +11,7 @@ import click
 
 from admission import pairing as words
 from admission.errors import ConfigError
-from server import pairing, symbol
+from server import pairing, roots, symbol
 from server.config import Config
 from server.pairing import Pairing, State, Wanted
 from server.store.engine import Reader, transaction
@@ -36,10 +36,10 @@ def command(now: Callable[[], datetime], chance: Callable[[int], bytes]) -> clic
     def pair_kiosk(config: Config, name: str, gate: str, server: str) -> None:
         """Enrol a kiosk by a code that it reads off this screen; asks whether it shows the same six digits."""
         token = chance(words.TOKEN_BYTES)
-        wanted = Wanted(name, gate, server.rstrip("/"), "command line")
+        wanted, trusted = Wanted(name, gate, server.rstrip("/"), "command line"), roots.read(config.ca)
         with transaction(config.url) as connection:
             begun = pairing.begin(connection, wanted, token, now())
-            code = pairing.code(connection, begun, token)
+            code = pairing.code(connection, begun, token, trusted)
         text = words.write_code(code)
         for line in [*symbol.lines(text), text, "Show this code to the kiosk; it is valid once, for ten minutes."]:
             click.echo(line)

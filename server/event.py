@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,7 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, insert, select
 
 from admission.errors import ConfigError
+from admission.venue import DOOR_LANGUAGES
 from admission.wire import Key, Keyring
+from server.phrase import marked as _
+from server.phrase import phrase
 from server.store import schema, versions
 from server.store.instants import from_ms, to_ms
 
@@ -25,6 +29,7 @@ class Event:
     epoch: datetime
     era: int
     show_names: bool
+    languages: tuple[str, ...]
     signing: Ed25519PrivateKey
     cookie_secret: bytes
 
@@ -38,6 +43,7 @@ class NewEvent:
     timezone: str
     epoch: datetime
     show_names: bool
+    languages: tuple[str, ...] = ()
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -48,10 +54,22 @@ def zone_of(name: str) -> ZoneInfo:
         raise ConfigError(f"time zone {name!r} is not known; write one like Europe/Paris or Asia/Kolkata") from error
 
 
+def languages_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """These languages of the doors, in order. Raises ConfigError for one that no door speaks, or that comes twice."""
+    asked = tuple(tag.strip().lower() for tag in tags)
+    for tag in asked:
+        if tag not in DOOR_LANGUAGES:
+            said = _("no door speaks {tag!r}; choose among {known}")
+            raise ConfigError(phrase(said, tag=tag[:35], known=", ".join(DOOR_LANGUAGES)))
+        if asked.count(tag) > 1:
+            raise ConfigError(phrase("choose each language once; {tag!r} comes twice", tag=tag))
+    return asked
+
+
 def start(connection: Connection, new: NewEvent, secrets: tuple[bytes, bytes, bytes]) -> None:
     """Writes the event and its first badge key into an empty database. ``secrets``: three times 32 random bytes.
 
-    Raises ConfigError if the database holds an event, or if the number or the zone cannot be.
+    Raises ConfigError if the database holds an event, or if the number, the zone or a language cannot be.
     """
     if connection.execute(select(schema.event.c.id)).first() is not None:
         raise ConfigError("this database holds an event already; give another one, or use this as it is")
@@ -61,7 +79,8 @@ def start(connection: Connection, new: NewEvent, secrets: tuple[bytes, bytes, by
     signing, cookie, badges = secrets
     row = {"id": 1, "number": new.number, "name": new.name, "timezone": new.timezone, "epoch": to_ms(new.epoch)}
     secret = {"signing_seed": signing, "cookie_secret": cookie}
-    connection.execute(insert(schema.event), row | secret | {"era": 1, "show_names": new.show_names})
+    doors = {"show_names": new.show_names, "languages": " ".join(languages_of(new.languages))}
+    connection.execute(insert(schema.event), row | secret | doors | {"era": 1})
     public = Ed25519PrivateKey.from_private_bytes(badges).public_key().public_bytes_raw()
     connection.execute(insert(schema.badge_key), {"id": 0, "seed": badges, "public": public})
     versions.start(connection)
@@ -79,6 +98,7 @@ def read(connection: Connection) -> Event:
         epoch=from_ms(row["epoch"]),
         era=row["era"],
         show_names=row["show_names"],
+        languages=tuple(row["languages"].split()),
         signing=Ed25519PrivateKey.from_private_bytes(row["signing_seed"]),
         cookie_secret=row["cookie_secret"],
     )

@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, select, update
 
 from admission.errors import ConfigError
+from admission.health import Health
 from admission.ledger import State
 from admission.venue import Programme
 from server import health, standings
@@ -183,13 +184,19 @@ class _Facts:
             return
         if said.camera:
             yield Trouble(phrase("camera trouble"), BAD)
-        if (said.temperature_c or 0) >= HOT_C:
-            yield Trouble(phrase("hot: {degrees} °C", degrees=f"{said.temperature_c:.0f}"), BAD)
+        yield from _power_and_heat(said)
         if said.disk_free_mb is not None and said.disk_free_mb < LITTLE_MB:
             yield Trouble(phrase("disk almost full: {free} MB left", free=said.disk_free_mb), BAD)
         if (said.clock_uncertainty_ms or 0) > UNSURE_MS:
             seconds = f"{(said.clock_uncertainty_ms or 0) / 1000:.0f}"
             yield Trouble(phrase("clock unsure by {seconds} s", seconds=seconds), WARN)
+
+
+def _power_and_heat(said: Health) -> Iterator[Trouble]:
+    if (said.temperature_c or 0) >= HOT_C:
+        yield Trouble(phrase("hot: {degrees} °C", degrees=f"{said.temperature_c:.0f}"), BAD)
+    if said.undervolted:
+        yield Trouble(phrase("its power supply is too weak"), BAD)
 
 
 def _find(connection: Connection, name: str) -> RowMapping:

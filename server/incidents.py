@@ -95,6 +95,14 @@ WORDS: Mapping[str, Words] = {
     "bad_message": Words(
         _("A kiosk's message could not be read"), _("Update the older side; see what the error says.")
     ),
+    "no_backup": Words(
+        _("No backup for a while"),
+        _(
+            "The newest is older than 20 minutes. Look at its disk and at what the timer says: journalctl -u "
+            "threshold-backup. threshold-server backup makes one now."
+        ),
+        grave=True,
+    ),
     "bad_signature": Words(
         _("A message with a wrong signature"), _("Somebody else uses its name, or its key changed.")
     ),

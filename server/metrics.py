@@ -45,10 +45,16 @@ class Tally:
             return total
 
 
-def render(board: Mapping[str, Any], passages: Mapping[tuple[str, str], int], incidents: Mapping[str, int]) -> bytes:
-    """The exposition text. ``board``: the one that security watches; the others: counts by kind."""
+def render(
+    board: Mapping[str, Any],
+    passages: Mapping[tuple[str, str], int],
+    incidents: Mapping[str, int],
+    backup_age: float | None = None,
+) -> bytes:
+    """The exposition text. ``board``: the one that security watches; then counts by kind; ``backup_age``: seconds since
+    the newest backup, None where there is none."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(board, passages, incidents))
+    registry.register(_Figures(board, passages, incidents, backup_age))
     return generate_latest(registry)
 
 
@@ -62,9 +68,13 @@ class _Figures:
     """All families as of one moment, as a registry collects them."""
 
     def __init__(
-        self, board: Mapping[str, Any], passages: Mapping[tuple[str, str], int], incidents: Mapping[str, int]
+        self,
+        board: Mapping[str, Any],
+        passages: Mapping[tuple[str, str], int],
+        incidents: Mapping[str, int],
+        backup_age: float | None,
     ) -> None:
-        self._board, self._passages, self._incidents = board, passages, incidents
+        self._board, self._passages, self._incidents, self._backup_age = board, passages, incidents, backup_age
 
     def collect(self) -> Iterator[Metric]:
         yield from _rooms(self._board["rooms"])
@@ -79,6 +89,8 @@ class _Figures:
         for kind, count in sorted(self._incidents.items()):
             waiting.add_metric([kind], count)
         yield waiting
+        if self._backup_age is not None:
+            yield GaugeMetricFamily("threshold_backup_age_seconds", "Age of the newest backup.", self._backup_age)
 
 
 def _rooms(rooms: Iterable[Row]) -> Iterator[Metric]:

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from admission import pairing as words
 from admission.errors import ConfigError, ThresholdError
 from admission.pairing import Code, Enrol, Enrolled
-from server import devices, event
+from admission.roots import fingerprint
+from server import devices, event, roots
 from server.phrase import phrase
 from server.store.instants import from_ms, to_ms
 from server.store.schema import device, gate, incarnation, pairing
@@ -101,9 +102,11 @@ def begin(connection: Connection, wanted: Wanted, token: bytes, now: datetime) -
     return found
 
 
-def code(connection: Connection, one: Pairing, token: bytes) -> Code:
-    """What the kiosk is to read."""
-    return Code(one.server, event.read(connection).signing.public_key().public_bytes_raw(), token)
+def code(connection: Connection, one: Pairing, token: bytes, trusted: str = "") -> Code:
+    """What the kiosk is to read. ``trusted``: the roots of the server's TLS as PEM (server.roots), or ""."""
+    key = event.read(connection).signing.public_key().public_bytes_raw()
+    pin = fingerprint(trusted) if trusted and roots.applies(one.server) else b""
+    return Code(one.server, key, token, pin)
 
 
 def look(connection: Connection, number: int, now: datetime) -> Pairing | None:
@@ -187,7 +190,11 @@ def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
 def _check_address(server: str) -> None:
     try:
         parts = urlsplit(server)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        good = (
+            server.startswith(("http://", "https://"))
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
     except ValueError:
         good = False
     extra = good and (parts.query or parts.fragment or "@" in parts.netloc)

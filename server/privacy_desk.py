@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 from sqlalchemy import Connection
 
-from server import erasure, event, exports, retention, workshop
+from server import backup, erasure, event, exports, retention, workshop
 from server.config import Config
 from server.store.engine import Reader, transaction
 from server.traces import Cut
@@ -41,6 +41,8 @@ def register(group: click.Group, now: Callable[[], datetime]) -> None:
             if done.people
             else "nothing cut"
         )
+        if done.people:
+            _tell_of_backups(config)
 
     @group.command("erase-person")
     @click.argument("ref")
@@ -60,6 +62,15 @@ def register(group: click.Group, now: Callable[[], datetime]) -> None:
             _, done = erasure.erase(connection, one.subject.ref, typed, reason, WHO, now())
         _withdraw(config, now())
         click.echo(f"erased; the name is cut from {done.passages} passages, and kiosks in reach know within seconds")
+        _tell_of_backups(config)
+
+
+def _tell_of_backups(config: Config) -> None:
+    """Which backups still hold the names, and when they go."""
+    where = backup.folder(config)
+    count = len(backup.listed(where)) if where is not None else 0
+    if count:
+        click.echo(f"backups that still hold the names: {count}; the next one deletes them (threshold-server backup)")
 
 
 def _withdraw(config: Config, now: datetime) -> None:

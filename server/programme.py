@@ -20,7 +20,8 @@ def read(connection: Connection, event: Event) -> Programme:
         event=event.name,
         timezone=event.zone.key,
         rooms=tuple(
-            Room(r["id"], r["name"], r["inside"], r["limit"], r["reserve"], Exits(r["exits"]), r["only"]) for r in rooms
+            Room(r["id"], r["name"], r["inside"], r["limit"], r["reserve"], Exits(r["exits"]), r["only"], r["overflow"])
+            for r in rooms
         ),
         gates=tuple(Gate(g["id"], g["name"], g["room"], g["outside"], Direction(g["direction"])) for g in gates),
         sessions=tuple(
@@ -40,4 +41,5 @@ def read(connection: Connection, event: Event) -> Programme:
             for row in sessions
         ),
         show_names=event.show_names,
+        languages=event.languages,
     )

@@ -17,6 +17,7 @@ from server import incidents
 from server.incidents import Place
 from server.store import versions
 from server.store.accounts import DESK
+from server.store.engine import unmark
 from server.store.schema import account, act, book, companion, device, event, gate, incarnation, incident, room
 
 _of_store = (account.c.device == incarnation.c.device) & (account.c.incarnation == incarnation.c.incarnation)
@@ -52,6 +53,7 @@ def check_home(connection: Connection, identity: str, now: int, *, put_back: boo
         connection.execute(update(event).values(home=identity))
     copied = put_back or (home != identity and home != "")
     if copied:
+        unmark(connection)
         raise_era(connection, 0, now, {"noticed": "at the start"})
     return copied
 

@@ -10,9 +10,12 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from server import backup
 from server.config import Config
+from server.live import ROOMS
 from server.store.engine import open_store
-from server.web import create_app
+from server.watchman import Watchman
+from server.web import create_app, enrolment
 
 
 def _end_with(worker: Any) -> None:
@@ -52,6 +55,21 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """The application, over its own store."""
         app = create_app(open_store(self._config.url), self._clock, secure_cookies=self._config.https)
         app.config["METRICS_OPEN_HERE"] = self._config.metrics_open
+        app.config[enrolment.CA] = self._config.ca
+        self._watch_backups(app)
         if hops := self._config.proxies:  # else nobody's word on where a request comes from is believed
             app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
         return app
+
+    def _watch_backups(self, app: Flask) -> None:
+        """Their age is a figure, and an incident when it is too high. On PostgreSQL nobody here knows of them."""
+        where = backup.folder(self._config)
+        if where is None:
+            return
+        app.config["BACKUPS"] = where
+        parts = app.extensions["threshold"]
+        watchman = Watchman(
+            parts.store, where, self._clock, lambda: parts.hub.tell(ROOMS), lambda: bool(parts.hub.serving())
+        )
+        app.extensions["threshold_watchman"] = watchman
+        watchman.start()

@@ -19,7 +19,8 @@ class Category:
 
 @dataclass(frozen=True)
 class Room:
-    """A place with or without a legal limit; no limit means that nobody counts."""
+    """A place with or without a legal limit; no limit means that nobody counts. `overflow`: where people go when it is
+    full."""
 
     room: str
     name: str
@@ -27,6 +28,7 @@ class Room:
     limit: str
     reserve: str
     exits: str
+    overflow: str
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,18 @@ security      | Security                    | #000000
 """
 
 _ROOMS = """
-venue     | The whole venue         |       |      |    | none
-foyer     | Foyer and garden        | venue |      |    | none
-nave      | The Nave                | foyer | 1500 |    | trusted
-hall-east | East Hall               | foyer | 600  |    | trusted
-hall-west | West Hall               | foyer | 400  |    | trusted
-forum     | The Forum               | foyer | 300  |    | matched
-council   | Council Chamber         | foyer | 150  | 10 | trusted
-press     | Press Room              | foyer | 180  |    | matched
-salon     | The Salon               | foyer | 120  |    | matched
-atelier   | The Atelier             | foyer | 80   |    | none
-lounge    | Speakers' Lounge        | foyer | 60   | 5  | matched
-bilateral | Bilateral Room          | foyer | 30   |    | none
+venue     | The whole venue         |       |      |    | none    |
+foyer     | Foyer and garden        | venue |      |    | none    |
+nave      | The Nave                | foyer | 1500 |    | trusted |
+hall-east | East Hall               | foyer | 600  |    | trusted |
+hall-west | West Hall               | foyer | 400  |    | trusted |
+forum     | The Forum               | foyer | 300  |    | matched | hall-west
+council   | Council Chamber         | foyer | 150  | 10 | trusted |
+press     | Press Room              | foyer | 180  |    | matched |
+salon     | The Salon               | foyer | 120  |    | matched |
+atelier   | The Atelier             | foyer | 80   |    | none    | forum
+lounge    | Speakers' Lounge        | foyer | 60   | 5  | matched |
+bilateral | Bilateral Room          | foyer | 30   |    | none    | salon
 """
 
 _GATES = """

@@ -87,7 +87,7 @@ def _rooms(rows: Sequence[Values], _codes: Mapping[str, int]) -> list[Values]:
     out: list[Values] = []
     for position, row in enumerate(rows):
         reserve = default_reserve(row["limit"]) if row["reserve"] is None else row["reserve"]
-        values = {"name": row["name"], "inside": row["inside"], "limit": row["limit"]}
+        values = {name: row[name] for name in ("name", "inside", "limit", "overflow")}
         out.append({"id": row["room"], **values, "reserve": reserve, "exits": row["exits"], "position": position})
     return out
 

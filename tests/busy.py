@@ -174,7 +174,7 @@ class Busy:
 
 def _make(connection: Connection, opening: datetime, seed: int) -> dict[str, Enrolment]:
     epoch = opening - timedelta(hours=2)
-    new = NewEvent(7, "International AI Summit", ZONE, epoch.replace(minute=0), show_names=True)
+    new = NewEvent(7, "International AI Summit", ZONE, epoch.replace(minute=0), show_names=True, languages=("en", "fr"))
     event.start(connection, new, (os.urandom(32), os.urandom(32), os.urandom(32)))
     with tempfile.TemporaryDirectory() as folder:
         summit.write_csv(summit.make_summit(seed, opening.astimezone(event.zone_of(ZONE))), Path(folder))
@@ -212,6 +212,7 @@ def _health(dice: random.Random) -> Health:
         disk_free_mb=dice.choice([310, 9_800, 22_400, 22_400, 51_000]),
         clock_uncertainty_ms=dice.choice([4, 9, 14, 31, 7200]),
         uptime_s=dice.randint(3600, 40_000),
+        undervolted=False,
     )
 
 

@@ -17,8 +17,12 @@ PLANNED: tuple[Table, ...] = (
             "name": text("The event's name"),
             "timezone": text("The venue's time zone, in which all instants here are written"),
             "era": number("How often the database was put back from a copy, plus one"),
+            "show_names": number("1: doors greeted people by name"),
+            "languages": text("The languages of the doors, in order; empty: nobody has said"),
         },
-        lambda: select(event.c.number, event.c.name, event.c.timezone, event.c.era),
+        lambda: select(
+            event.c.number, event.c.name, event.c.timezone, event.c.era, event.c.show_names, event.c.languages
+        ),
     ),
     Table(
         "categories",
@@ -43,8 +47,11 @@ PLANNED: tuple[Table, ...] = (
             "limit": number("How many people may be inside by law; empty: nobody counts"),
             "reserve": number("How many of them are kept for people whom a steward lets in"),
             "exits": text("How exits are known: trusted (gates count them), matched (badges are read), none"),
+            "overflow": text("The room to which people were sent when it was full", "rooms"),
         },
-        lambda: select(room.c.id, room.c.name, room.c.inside, room.c.limit, room.c.reserve, room.c.exits),
+        lambda: select(
+            room.c.id, room.c.name, room.c.inside, room.c.limit, room.c.reserve, room.c.exits, room.c.overflow
+        ),
     ),
     Table(
         "gates",

@@ -50,7 +50,7 @@ def find(facts: Facts, now: datetime) -> list[Finding]:
     for session in sorted(facts.programme.sessions, key=lambda one: one.starts):
         if session.ends > now:
             found += [*_capacity(facts, session), *_doors(session, zone), *_nobody(facts, session)]
-            found += [*_lists(facts, session), *_quotas(facts, session)]
+            found += [*_lists(facts, session), *_quotas(facts, session), *_sent_on(facts, session)]
         elif inside := facts.inside.get(session.id, 0):
             said = _("{title} is over, and {inside} who came for it are still inside")
             found.append(_session(Level.NOTE, session, phrase(said, title=session.title, inside=inside)))
@@ -139,8 +139,32 @@ def _quotas(facts: Facts, session: Session) -> Iterator[Finding]:
         yield _session(Level.DOUBTFUL, session, what)
 
 
+def _sent_on(facts: Facts, session: Session) -> Iterator[Finding]:
+    """A full room that sends people to a door which refuses them. A room without any session is open to everybody."""
+    room, listed = facts.room(session), facts.lists.get(session.id, (0, 0))[0]
+    other = facts.programme.room(room.overflow) if room is not None and room.overflow is not None else None
+    seats = facts.seats(session)
+    if other is None or seats is None or (session.invited and listed <= seats):
+        return
+    there = list(facts.programme.sessions_of(other.id))
+    if there and not any(_takes(one, session) for one in there):
+        said = _("whoever finds {title} full is sent to {room}, where no session lets them in at that time")
+        yield _session(Level.DOUBTFUL, session, phrase(said, title=session.title, room=other.name))
+
+
+def _takes(other: Session, session: Session) -> bool:
+    """Whether people of ``session`` may go to the other one instead, at some time while its own doors are open."""
+    at_once = other.doors_open < session.doors_close and session.doors_open < other.doors_close
+    everyone = not session.categories & ~other.categories and not other.zones & ~session.zones
+    return at_once and everyone and not other.invited
+
+
 def _rooms(facts: Facts) -> Iterator[Finding]:
     for room in facts.programme.rooms:
+        if room.overflow is not None and room.limit is None:
+            said = _("nobody is counted in {room}: it is never full, and nobody is sent to {other}")
+            what = phrase(said, room=room.name, other=_name(facts, room.overflow))
+            yield Finding(Level.NOTE, what, "room", room.id)
         used = any(one.room == room.id for one in facts.programme.sessions)
         yield from _circle(facts, room)
         if used or room.limit is not None:

@@ -1,8 +1,8 @@
-"""What was done to a session, room, gate or category, as its page tells it. Only reads."""
+"""What was done to a session, room, gate, category or setting, as its page tells it. Only reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,15 +46,20 @@ class History:
 
 def read(connection: Connection, kind: Kind, ref: str, most: int = 20) -> History:
     """The newest steps of one thing."""
-    count = select(func.count()).where(rows.c.about == kind.name, rows.c.ref == ref)
-    steps = trail.newest(connection, most, about=kind.name, ref=ref)
-    return History(int(connection.execute(count).scalar_one()), [_line(kind, step) for step in steps])
+    return steps(connection, kind.name, ref, kind.words, most)
 
 
-def _line(kind: Kind, step: trail.Step) -> Line:
+def steps(connection: Connection, about: str, ref: str, words: Mapping[str, str], most: int = 20) -> History:
+    """The newest steps of what the trail knows by ``about`` and ``ref``; ``words``: what its fields are called."""
+    count = select(func.count()).where(rows.c.about == about, rows.c.ref == ref)
+    newest = trail.newest(connection, most, about=about, ref=ref)
+    return History(int(connection.execute(count).scalar_one()), [_line(words, step) for step in newest])
+
+
+def _line(words: Mapping[str, str], step: trail.Step) -> Line:
     facts: dict[str, Any] = step.facts
-    pairs = {name: facts[name] for name in kind.words if isinstance(facts.get(name), list)}
+    pairs = {name: facts[name] for name in words if isinstance(facts.get(name), list)}
     changed = pairs if step.what in ("changed", "closed") else {}
-    fields = [(name, kind.words[name], str(old or ""), str(new or "")) for name, (old, new) in changed.items()]
+    fields = [(name, words[name], str(old or ""), str(new or "")) for name, (old, new) in changed.items()]
     people, may = facts.get("many", 0), facts.get("may")
     return Line(step.at, step.by, WORDS.get(step.what, step.what), fields, people, may)

@@ -35,6 +35,7 @@ _CELLS: Mapping[str, Callable[[], Phrase]] = {
     "room": lambda: phrase("choose a room"),
     "inside": lambda: phrase("choose a room"),
     "from": lambda: phrase("choose a room"),
+    "overflow": lambda: phrase("choose a room"),
     "exits": lambda: phrase("choose one of the list"),
     "direction": lambda: phrase("choose one of the list"),
 }
@@ -44,7 +45,13 @@ _BETWEEN: Mapping[tuple[str, str], Callable[[], Phrase]] = {
     ("sessions", "ends"): lambda: phrase("the end is not after the beginning; correct one of the two"),
     ("sessions", "doors_close"): lambda: phrase("that is after the end; leave it empty for that"),
     ("rooms", "reserve"): lambda: phrase("it is more than the limit; lower it"),
-    ("rooms", "inside"): lambda: phrase("there is no such room, or it lies inside this one itself; choose another"),
+    ("rooms", "inside"): lambda: phrase(
+        "there is no such room, or it lies inside this one itself, or one of the two sends people to the other when it "
+        "is full; choose another"
+    ),
+    ("rooms", "overflow"): lambda: phrase(
+        "there is no such room, or it is this one, or one of the two lies inside the other; choose another, or none"
+    ),
     ("rooms", "exits"): lambda: phrase(
         "a gate leads both ways into this room, so that an exit there proves nothing; choose matched or none"
     ),

@@ -74,6 +74,7 @@ ROOM = Kind(
         "limit": _("Legal limit"),
         "reserve": _("Of these, kept for forced entries"),
         "exits": _("What an exit proves"),
+        "overflow": _("When it is full, people go to"),
     },
 )
 GATE = Kind(
@@ -156,7 +157,7 @@ def cells(connection: Connection, kind: Kind, row: Mapping[str, Any], zone: Zone
     if kind is GATE:
         names = {"gate": "id", "name": "name", "room": "room", "from": "outside", "direction": "direction"}
     elif kind is ROOM:
-        names = {"room": "id"} | {name: name for name in ("name", "inside", "limit", "reserve", "exits")}
+        names = {"room": "id"} | {name: name for name in list(kind.words)[1:]}
     else:
         names = {"category": "slug", "name": "name", "colour": "colour"}
     return {name: _text(row[column]) for name, column in names.items()}

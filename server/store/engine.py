@@ -27,6 +27,8 @@ from admission.errors import ConfigError
 from server.store.writer import Writer
 
 T = TypeVar("T")
+COPY = 0x54684370
+"""The ``application_id`` of a backup ("ThCp"): a commit of a command does not make it the present database."""
 
 
 class Use(Enum):
@@ -206,10 +208,16 @@ def transaction(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def was_put_back(url: str) -> bool:
-    """Whether the SQLite file at ``url`` is an older copy of itself, or was carried here from elsewhere.
+def file_of(url: str) -> Path | None:
+    """The SQLite file at ``url``, which need not be there; None for PostgreSQL. Raises ConfigError."""
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
 
-    The next commit makes it the present one.
+
+def was_put_back(url: str) -> bool:
+    """Whether the SQLite file at ``url`` is a backup, an older copy of itself, or was carried here from elsewhere.
+
+    The next commit makes the latter two the present one; a backup is one until ``unmark``.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite":
@@ -218,16 +226,25 @@ def was_put_back(url: str) -> bool:
     turn = Turn(path)
     with closing(turn), turn, closing(sqlite3.connect(path)) as connection:
         number = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        return turn.number() > number or (number > 0 and turn.number() == 0)
+        marked = int(connection.execute("PRAGMA application_id").fetchone()[0]) == COPY
+        return marked or turn.number() > number or (number > 0 and turn.number() == 0)
+
+
+def unmark(connection: Connection) -> None:
+    """From this transaction's commit on the database is no backup, but the present one."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA application_id = 0")
 
 
 def identity_of(connection: Connection) -> str:
     """What names this database among its copies; empty on SQLite, where ``was_put_back`` knows."""
     if connection.dialect.name == "sqlite":
         return ""
+    # The timeline is that of the WAL which is written now: the last checkpoint's is an earlier one for some time after
+    # a standby was promoted.
     query = (
-        "SELECT s.system_identifier || '/' || c.timeline_id || '/' || d.oid "
-        "FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()"
+        "SELECT s.system_identifier || '/' || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int "
+        "|| '/' || d.oid FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()"
     )
     return str(connection.exec_driver_sql(query).scalar_one())
 

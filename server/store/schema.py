@@ -45,6 +45,7 @@ event = Table(
     Column("era", Integer, nullable=False, server_default="1"),
     Column("home", Text, nullable=False, server_default=""),  # what this database was last seen as (server/restore.py)
     Column("show_names", Boolean, nullable=False),
+    Column("languages", Text, nullable=False, server_default=""),  # the doors', in order, with spaces between
     Column("signing_seed", LargeBinary, nullable=False),
     Column("cookie_secret", LargeBinary, nullable=False),
 )
@@ -85,6 +86,7 @@ room = Table(
     Column("exits", String(16), nullable=False),
     Column("position", Integer, nullable=False),
     Column("only", Integer),  # closed to all categories but these (a mask); empty: closed to nobody
+    Column("overflow", String(64), ForeignKey("room.id", deferrable=True, initially="DEFERRED")),
     Column("edition", Integer, nullable=False, server_default="1"),  # rises with every edit: two editors are told apart
 )
 

@@ -21,7 +21,7 @@ from server import pairing, symbol, trail
 from server.pairing import Pairing, State, Wanted
 from server.phrase import phrase
 from server.store.instants import to_ms
-from server.web import auth, fleet
+from server.web import auth, enrolment, fleet
 from server.web.auth import ADMINS, only
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def blueprint(parts: Parts) -> Blueprint:
             return one
 
         try:
+            enrolment.trusted()  # better said here than on the page of the code
             begun = parts.store.write(work)
         except ConfigError as error:
             return fleet.listing(parts, error), 400
@@ -132,7 +133,7 @@ def _code(parts: Parts, one: Pairing) -> str | None:
     if token is None:
         return None
     with parts.store.read() as connection:
-        return words.write_code(pairing.code(connection, one, token))
+        return words.write_code(pairing.code(connection, one, token, enrolment.trusted()))
 
 
 def _digits(parts: Parts, one: Pairing) -> str | None:

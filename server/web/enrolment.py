@@ -1,6 +1,7 @@
 """POST /api/v1/enrol: a kiosk that has read a pairing code asks to be enrolled; signed both ways like an exchange.
 
 Needs no cookie and no CSRF token: the request is signed by the key that it names, and the token admits it once.
+GET /api/v1/ca.pem: the roots of the TLS in front, for a kiosk that holds their fingerprint, and for browsers.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from flask import Blueprint, Response, jsonify, make_response, request
+from flask import Blueprint, Response, current_app, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from admission import pairing as words
 from admission import wire
-from admission.errors import BadMessage, BadSignature
+from admission.errors import BadMessage, BadSignature, ConfigError
 from admission.pairing import Enrol
-from server import pairing
+from server import pairing, roots
 from server.pairing import NotPending
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MOST_WRONG = 10
 WITHIN = timedelta(minutes=1)
+CA = "CA"
+"""Where the application's settings name the file with the roots; "" or nothing: there is none."""
 AGAIN = "show the kiosk a new pairing code from the server's Kiosks page"
 
 
@@ -67,7 +70,23 @@ def blueprint(parts: Parts) -> Blueprint:
         signature = wire.sign(words.DOWN, body, parts.current.get().event.signing)
         return Response(body, mimetype="application/json", headers={wire.SIGNATURE_HEADER: signature})
 
+    @endpoint.get(words.ROOTS_PATH)
+    def ca() -> ResponseReturnValue:
+        try:
+            pem = trusted()
+        except ConfigError as error:
+            log.error("%s", error)
+            return _say(503, "Not now", "the file with the certificates cannot be used", "see the server's log")
+        if not pem:
+            return _say(404, "Nothing here", "this server names no certificates to trust", "use the system's own")
+        return Response(pem, mimetype="application/x-pem-file")
+
     return endpoint
+
+
+def trusted() -> str:
+    """The roots of the TLS in front of this server as PEM; "" where the settings name none. Raises ConfigError."""
+    return roots.read(current_app.config.get(CA, ""))
 
 
 def _read() -> Enrol:

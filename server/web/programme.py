@@ -1,4 +1,5 @@
-"""The programme: its timetable, what clashes in it, and which kiosk has it. Its forms: programme_forms.py."""
+"""The programme: its timetable, what clashes in it, and which kiosk has it. Its forms: programme_forms.py; what the
+doors say: programme_doors.py."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from server.schedule.findings import Finding, Level
 from server.standings import SILENT_MS
 from server.store import schema
 from server.store.instants import from_ms, to_ms
-from server.web import i18n, programme_forms, programme_lists, timetable
+from server.web import i18n, programme_doors, programme_forms, programme_lists, timetable
 from server.web.auth import ORGANISERS, only
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def blueprint(parts: Parts) -> Blueprint:
     _timetable(pages, parts)
     _places(pages, parts)
     _kiosks(pages, parts)
+    programme_doors.register(pages, parts)
     programme_forms.register(pages, parts)
     programme_lists.register(pages, parts)
     return pages

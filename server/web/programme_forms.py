@@ -238,7 +238,7 @@ def _blank(connection: Connection, parts: Parts, kind: Kind) -> Cells:
 def _names(connection: Connection) -> dict[tuple[str, str], str]:
     """What cells stand for, in words: (column, cell)."""
     rooms = connection.execute(select(schema.room.c.id, schema.room.c.name)).all()
-    found = {(column, ref): name for ref, name in rooms for column in ("room", "inside", "from")}
+    found = {(column, ref): name for ref, name in rooms for column in ("room", "inside", "from", "overflow")}
     found |= {("exits", name.value): say(word) for name, word in EXITS.items()}
     found |= {("direction", name.value): say(word) for name, word in DIRECTIONS.items()}
     return found | {("who", EVERYONE): say(_("everyone")), ("who", INVITED): say(_("invited only"))}

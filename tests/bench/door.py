@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 
 from deploy.footage import Frame, Look, Scene, Showing
-from kiosk.station import boot_ms
 from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.disk import Disk
@@ -32,6 +31,7 @@ from kiosk.dispatch import Dispatch, Vitals
 from kiosk.gate import Gate, Parts
 from kiosk.journal import Journal
 from kiosk.standing import Standing
+from kiosk.station import boot_ms
 from kiosk.uplink import Uplink
 from tests.bench import stand
 from tests.bench.memory import weigh

@@ -30,12 +30,12 @@ import psutil
 
 from admission import wire
 from admission.passage import GENESIS, Kind, Passage, chain, encode
-from kiosk.station import boot_ms
 from kiosk.clock import Clock
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals
 from kiosk.journal import Journal
 from kiosk.standing import Standing, save_account
+from kiosk.station import boot_ms
 from kiosk.uplink import Uplink
 from server import devices
 from server.store.engine import transaction

@@ -24,13 +24,13 @@ import numpy as np
 import psutil
 
 from deploy.footage import Scene, Showing, play, write_y4m
-from kiosk.station import boot_ms
 from kiosk.camera import Away, Care, lasting
 from kiosk.camera.lens import Lens
 from kiosk.camera.live import OLDEST_MS
 from kiosk.camera.pace import Pace
 from kiosk.config import Optics
 from kiosk.presentation import Presentations
+from kiosk.station import boot_ms
 from tests.bench.reader import SIZE
 from tests.bench.stand import p
 from tests.eyes import cell, new_eye

@@ -25,12 +25,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from admission import wire
 from admission.wire import Cursors, Enrolment, Lane
-from kiosk.station import boot_ms
 from kiosk.clock import Clock
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals
 from kiosk.journal import Journal
 from kiosk.standing import Standing
+from kiosk.station import boot_ms
 from kiosk.uplink import Uplink
 from server import devices, news
 from server.store.engine import open_store, transaction

@@ -18,6 +18,7 @@ PAGES = (
     "/programme",
     "/programme/rooms",
     "/programme/categories",
+    "/programme/doors",
     "/programme/kiosks",
     "/programme/sessions/keynote",
     "/programme/sessions/new",

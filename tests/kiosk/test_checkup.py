@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from admission.findings import Finding, Level, bad, decode, encode, good, lines, look, worst
@@ -26,12 +26,14 @@ def level(found: Finding) -> str:
 
 
 class TestWritten:
+    @settings(deadline=None)
     @given(st.lists(findings, max_size=8), st.booleans())
     def test_no_finding_breaks_the_lines_or_is_left_out(self, those: list[Finding], coloured: bool) -> None:
         written = lines(those, coloured=coloured)
         assert all("\n" not in line and "\r" not in line for line in written)
         assert sum(line.lstrip("\x1b[01;23m").startswith(("✓ OK", "! LOOK", "✗ BAD")) for line in written) == len(those)
 
+    @settings(deadline=None)
     @given(st.lists(findings, max_size=8))
     def test_colour_says_nothing_that_mark_and_word_do_not(self, those: list[Finding]) -> None:
         plain, coloured = lines(those), lines(those, coloured=True)
@@ -39,6 +41,7 @@ class TestWritten:
             coloured = [line.replace(code, "") for line in coloured]
         assert coloured == plain
 
+    @settings(deadline=None)
     @given(st.lists(findings, max_size=8))
     def test_programs_read_the_same(self, those: list[Finding]) -> None:
         assert decode(encode(those)) == those

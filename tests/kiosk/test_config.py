@@ -168,3 +168,26 @@ def test_an_enrolment_whose_keys_are_none_is_damaged(tmp_path: Path, field: str)
     path.write_bytes(wire.encode(Enrolment(**{**given, field: bytes(31)})))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"damaged.*threshold-server add-kiosk"):
         read_enrolment(path)
+
+
+class TestWhatSystemdHandsOver:
+    def settings(self, folder: Path, brought: str | None) -> Config:
+        toml = folder / "kiosk.toml"
+        toml.write_text(f'enrolment = "{folder}/own.json"\n')
+        if brought is not None:
+            (folder / "enrolment").write_text(brought)
+        return read(toml, {"CREDENTIALS_DIRECTORY": str(folder)})
+
+    def test_an_enrolment_that_was_brought_comes_before_the_kiosks_own(self, tmp_path: Path) -> None:
+        assert self.settings(tmp_path, "{}").enrolment_path == tmp_path / "enrolment"
+
+    @pytest.mark.parametrize("brought", [None, "", "\n"])
+    def test_the_line_that_stands_in_for_none_is_none(self, tmp_path: Path, brought: str | None) -> None:
+        assert self.settings(tmp_path, brought).enrolment_path == tmp_path / "own.json"
+
+    @pytest.mark.parametrize("line", ['silent_hours = ["22-7"]', "volume = 101", "[pins]\nred = 17\ngreen = 17"])
+    def test_a_setting_of_the_face_that_cannot_be_is_named(self, tmp_path: Path, line: str) -> None:
+        toml = tmp_path / "kiosk.toml"
+        toml.write_text(line)
+        with pytest.raises(ConfigError, match=r"silent_hours|volume|red and green"):
+            read(toml)

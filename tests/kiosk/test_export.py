@@ -139,7 +139,8 @@ def test_a_kiosk_that_starts_on_a_closed_store_begins_a_new_one(stopped: Kiosk, 
     export(stopped, close=True)
     settings = Config(data=str(stopped.folder), machine="m")
     enrolment = stopped.world.enrolments["hall-a"]
-    hardware = Hardware(Script(), Recorder(), NoTurnstile(), SelfTest(lambda: 0, diagnosis.Wanted("0")), lambda _status: None)
+    test = SelfTest(lambda: 0, diagnosis.Wanted("0"))
+    hardware = Hardware(Script(), Recorder(), NoTurnstile(), test, lambda _status: None)
     kiosk = build(settings, enrolment, hardware)
     assert kiosk.disk.incarnation not in (0, 77)
     assert kiosk.standing.account("hall").balance == 0

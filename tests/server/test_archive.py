@@ -16,12 +16,13 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, delete, insert, select, update
 
 from admission.passage import GENESIS, Kind, chain
-from server import acts, archive, event, imports, programme, trail
+from server import acts, archive, doors, event, imports, programme, trail
 from server.__main__ import main
 from server.acts import Actor
 from server.archive import TABLES
 from server.archive.views import VIEWS
 from server.config import Config
+from server.doors import Doors
 from server.exchange import Desk
 from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore, migrate, open_store
@@ -118,6 +119,21 @@ def test_everything_refers_to_something_also_what_the_programme_has_lost(made: s
     assert keys == {"people", "sessions", "gates", "rooms", "kiosks"}
     assert rows(made, "PRAGMA user_version") == [(1,)]
     assert rows(made, "PRAGMA application_id") == [(0x54485253,)]
+
+
+def test_it_says_where_people_were_sent_and_what_the_doors_spoke(sqlite_store: Either, tmp_path: Path) -> None:
+    def choose(connection: Connection) -> bool:
+        fill(connection)
+        connection.execute(update(schema.room).where(schema.room.c.id == "hall").values(overflow="salon"))
+        said = Doors(names=False, languages=("fr", "ar"))
+        return doors.change(connection, said, doors.read(connection).mark, Who("organiser"), NOW)
+
+    assert sqlite_store.write(choose)
+    archive.make(sqlite_store, tmp_path / "archive.db", NOW)
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as opened:
+        opened.row_factory = sqlite3.Row
+        assert rows(opened, "SELECT overflow FROM rooms WHERE room = 'hall'") == [("salon",)]
+        assert rows(opened, "SELECT show_names, languages FROM event") == [(0, "fr ar")]
 
 
 def test_instants_are_the_venue_s_and_say_so(made: sqlite3.Connection) -> None:

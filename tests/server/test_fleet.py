@@ -52,6 +52,7 @@ class TestTroubles:
         ("changed", "words", "weight"),
         [
             ({"temperature_c": 75.0}, "hot: 75 °C", BAD),
+            ({"undervolted": True}, "its power supply is too weak", BAD),
             ({"disk_free_mb": 499}, "disk almost full: 499 MB left", BAD),
             ({"clock_uncertainty_ms": 5001}, "clock unsure by 5 s", WARN),
             ({"camera": "no such device"}, "camera trouble", BAD),
@@ -64,7 +65,7 @@ class TestTroubles:
         assert says(server, **changed) == [(words, weight)]
 
     def test_a_kiosk_within_its_bounds_or_of_an_older_version_of_the_figures_is_well(self, server: Server) -> None:
-        assert says(server, temperature_c=74.9, disk_free_mb=500, clock_uncertainty_ms=5000, uptime_s=1) == []
+        assert says(server, temperature_c=74.9, disk_free_mb=500, clock_uncertainty_ms=5000, undervolted=False) == []
         assert says(server) == []
 
     def test_a_kiosk_that_is_silent_comes_first_and_what_waits_on_it_is_counted(self, server: Server) -> None:
@@ -228,8 +229,10 @@ class TestPages:
 
     def test_thresholds_are_shown_with_a_shape_and_a_word(self, site: Site, admin: FlaskClient) -> None:
         said = msgspec.structs.replace(FIGURES, temperature_c=81.5, disk_free_mb=120, clock_uncertainty_ms=7000)
+        said = msgspec.structs.replace(said, undervolted=True)
         site.store.write(lambda c: health.keep(c, "k-hall-a", said, utc_now()))
         page = admin.get("/kiosks").text
-        for words in ("hot: 82 °C", "disk almost full: 120 MB left", "clock unsure by 7 s"):
+        machine = ("hot: 82 °C", "its power supply is too weak", "<dt>Power supply</dt>", "too weak</span>")
+        for words in (*machine, "disk almost full: 120 MB left", "clock unsure by 7 s"):
             assert words in page
         assert page.count('href="#level-tight"/></svg>hot') == 1

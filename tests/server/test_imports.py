@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
 
 from admission import badge as tokens
 from admission import record
-from server import event, imports, news
+from server import event, imports, news, programme
 from server.event import NewEvent
 from server.imports import Imported, ImportRefused
 from server.store import schema, versions
@@ -24,6 +24,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLES = (schema.category, schema.room, schema.gate, schema.session, schema.person, schema.listing, schema.book)
 NAMES = ("Łukasz Żółć", "محمد الأحمدي", "王小明", "राजेन्द्र प्रसाद", "ශ්‍රී ලංකා", "Ọlá Adébáyọ̀", 'O\'Neill, "Tip"')
 ROOMS = "room|name|inside|limit|reserve|exits"
+OVERFLOWS = f"{ROOMS}|overflow"
 GATES = "gate|name|room|from|direction"
 SESSIONS = "session|title|room|starts|ends|who"
 PEOPLE = "person|name|category"
@@ -112,6 +113,12 @@ class TestWhatIsKept:
         assert bring(venue, rooms=table(ROOMS, "nook|Nook|wing||", "wing|Wing|venue||")).added == {"rooms": 2}
         assert found(venue, schema.room.c.inside, schema.room.c.id == "nook") == "wing"
 
+    def test_two_rooms_may_send_to_each_other_and_one_may_come_first(self, venue: Either) -> None:
+        bring(venue, rooms=table(OVERFLOWS, "a|A|venue|9|0||b", "b|B|venue|9|0||A", "c|C|venue|9|0||hall"))
+        with venue.read() as connection:
+            read = programme.read(connection, event.read(connection))
+        assert {room.id: room.overflow for room in read.rooms if room.overflow} == {"a": "b", "b": "a", "c": "hall"}
+
     def test_rows_may_point_into_other_files_and_to_what_was_known_before(self, venue: Either) -> None:
         outcome = bring(
             venue,
@@ -190,6 +197,30 @@ class TestRefusals:
         problems = refusal(untouched, rooms=table(ROOMS, *rooms))
         assert [problem.split(", ")[1] for problem in problems] == lines
         assert all("circle" in problem for problem in problems)
+
+    @pytest.mark.parametrize(
+        ("rooms", "place"),
+        [
+            (("a|A|venue||||a",), "line 2, column 'overflow'"),
+            (("a|A|venue||||venue",), "line 2, column 'overflow'"),
+            (("a|A|venue||||b", "b|B|c||||", "c|C|a||||"), "line 2, column 'overflow'"),
+            (("a|A|venue||||nowhere",), "line 2, column 'overflow'"),
+        ],
+        ids=["itself", "around-it", "inside-it", "unknown"],
+    )
+    def test_nobody_is_sent_to_the_same_bodies_when_a_room_is_full(
+        self, untouched: Either, rooms: tuple[str, ...], place: str
+    ) -> None:
+        (problem,) = refusal(untouched, rooms=table(OVERFLOWS, *rooms))
+        assert place in problem
+
+    def test_a_room_that_moves_is_told_whose_overflow_room_it_was(self, venue: Either) -> None:
+        bring(venue, rooms=table(OVERFLOWS, "club|The club|venue|30|0|none|salon", "nook|Nook|venue||||"))
+        bring(venue, rooms=table(OVERFLOWS, "salon|The salon|nook|12|2|matched|"))
+        problems = refusal(venue, rooms=table(OVERFLOWS, "nook|Nook|club||||"))
+        assert problems == [
+            "rooms.csv, line 2, column 'inside': puts club and its overflow room salon one inside the other"
+        ]
 
     def test_a_reserve_above_the_limit_is_refused(self, untouched: Either) -> None:
         assert "lower it" in refusal(untouched, rooms=table(ROOMS, "a|A||10|11|"))[0]

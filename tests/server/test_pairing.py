@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,20 +21,24 @@ from werkzeug.test import TestResponse
 
 from admission import pairing as words
 from admission import wire
-from admission.badge import base45_encode
+from admission.badge import base45_decode, base45_encode
 from admission.errors import BadMessage, ConfigError
 from admission.pairing import Code, Enrol, Enrolled
-from server import devices, event, pairing
+from admission.roots import fingerprint
+from server import devices, event, pairing, roots, symbol
+from server.__main__ import main
 from server.pairing import NotPending, State, Wanted
 from server.store import schema
-from server.store.engine import PostgresStore, SqliteStore
+from server.store.engine import PostgresStore, SqliteStore, migrate, transaction
 from server.store.instants import from_ms, to_ms
-from server.web import create_app
+from server.web import create_app, enrolment
 from tests.pages import sign_in, token
+from tests.tls import Authority
 from tests.world import World, make_world, utc_now
 
 ADDRESS = "http://192.168.1.5:8080"
 WANTED = Wanted("north-1", "hall-a", ADDRESS, "admin")
+ROOT, SECOND = Authority("one"), Authority("two")
 KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
 
 
@@ -207,6 +214,7 @@ class TestBeginning:
             ({"gate": "nowhere"}, "gates are: club-door"),
             ({"server": "192.168.1.5:8080"}, "http://host:port"),
             ({"server": "ftp://192.168.1.5"}, "http://host:port"),
+            ({"server": "HTTPS://192.168.1.5"}, "http://host:port"),
             ({"server": "http://a:b@host"}, "http://host:port"),
             ({"server": "http://host:99999"}, "http://host:port"),
             ({"server": "http://ho st"}, "http://host:port"),
@@ -398,14 +406,115 @@ class TestPages:
             assert admin.get(page).status_code == 404
 
 
+class TestRoots:
+    """The certificates of the TLS in front, which kiosks pin."""
+
+    @pytest.fixture
+    def file(self, quick: Desk, tmp_path: Path) -> Path:
+        """The file that the settings name, with a root in it."""
+        file = tmp_path / "ca.crt"
+        file.write_text(f"# Caddy\n{ROOT.pem}")
+        quick.app.config[enrolment.CA] = str(file)
+        return file
+
+    def test_everybody_may_have_them(self, quick: Desk, file: Path) -> None:
+        answer = quick.app.test_client().get(words.ROOTS_PATH)
+        assert (answer.status_code, answer.text, answer.mimetype) == (200, ROOT.pem, "application/x-pem-file")
+        file.write_text(SECOND.pem)
+        assert quick.app.test_client().get(words.ROOTS_PATH).text == SECOND.pem
+
+    def test_a_server_that_names_none_says_so(self, quick: Desk) -> None:
+        answer = quick.app.test_client().get(words.ROOTS_PATH)
+        assert answer.status_code == 404
+        assert set(answer.get_json()) == {"error", "what", "do"}
+
+    def test_a_file_that_cannot_be_used_is_named_in_the_log_and_to_no_stranger(
+        self, quick: Desk, file: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for spoil in (lambda: file.write_text("nothing"), file.unlink):
+            spoil()
+            answer = quick.app.test_client().get(words.ROOTS_PATH)
+            assert answer.status_code == 503
+            assert str(file) not in answer.text
+            assert f"setting ca: {file}" in caplog.text or f"cannot read {file}" in caplog.text
+            caplog.clear()
+
+    def test_the_code_has_their_fingerprint_where_the_kiosk_comes_by_tls_and_only_there(self, quick: Desk) -> None:
+        for address, pin in (("https://192.168.1.5", fingerprint(ROOT.pem)), (ADDRESS, b"")):
+            begun = quick.begin(replace(WANTED, name=f"k{len(pin)}", server=address), bytes([len(pin)]) * 16)
+            with quick.store.read() as connection:
+                assert pairing.code(connection, begun, b"t" * 16, ROOT.pem).roots == pin
+                assert pairing.code(connection, begun, b"t" * 16).roots == b""
+
+    @pytest.mark.usefixtures("file")
+    def test_the_page_shows_the_code_with_them(self, quick: Desk) -> None:
+        client, pages = quick.app.test_client(), TestPages()
+        sign_in(client, "admin")
+        page = pages.begin(client, server="https://192.168.1.5").location
+        assert pages.code(client, page).roots == fingerprint(ROOT.pem)
+        code = pages.code(client, page)
+        quick.ask(code.token)
+        assert words.digits(code, public(KEY)) in client.get(page).text
+
+    def test_the_page_says_what_is_wrong_with_the_file_and_begins_nothing(self, quick: Desk, file: Path) -> None:
+        client = quick.app.test_client()
+        sign_in(client, "admin")
+        file.unlink()
+        answer = TestPages().begin(client, server="https://192.168.1.5")
+        assert answer.status_code == 400
+        assert f"setting ca: cannot read {file}: No such file" in answer.text
+        with quick.store.read() as connection:
+            assert connection.execute(select(schema.pairing)).all() == []
+
+    @pytest.mark.parametrize(("address", "pem"), [("https://192.168.1.5", ROOT.pem), (ADDRESS, "")])
+    def test_an_enrolment_by_file_has_them_where_the_kiosk_comes_by_tls(
+        self, tmp_path: Path, address: str, pem: str
+    ) -> None:
+        url = f"sqlite:///{tmp_path / 'threshold.db'}"
+        migrate(url)
+        with transaction(url) as connection:
+            make_world(connection, utc_now(), people=3, kiosks=())
+        (tmp_path / "ca.crt").write_text(ROOT.pem)
+        settings, out = tmp_path / "server.toml", tmp_path / "k.json"
+        settings.write_text(f'data = "{tmp_path}"\nca = "{tmp_path / "ca.crt"}"\n')
+        given = ["--config", str(settings), "add-kiosk", "k", "--gate", "hall-a", "--server", address]
+        before = os.umask(0o022)
+        try:
+            assert CliRunner().invoke(main, [*given, "--out", str(out)]).exit_code == 0
+        finally:
+            os.umask(before)
+        assert wire.decode_enrolment(out.read_bytes()).ca == pem
+
+    def test_without_a_file_nothing_is_pinned(self) -> None:
+        given = wire.Enrolment(device="k", seed=bytes(32), server="https://server", server_key=bytes(32))
+        assert roots.pinned(given, "") == given
+
+
 class TestCode:
     CODE = Code(ADDRESS, bytes(range(32)), bytes(range(16)))
 
-    def test_it_is_read_as_it_was_written(self) -> None:
-        text = words.write_code(self.CODE)
+    PINNING = Code("https://192.168.1.5", bytes(range(32)), bytes(range(16)), bytes(range(100, 132)))
+
+    @pytest.mark.parametrize("code", [CODE, PINNING])
+    def test_it_is_read_as_it_was_written(self, code: Code) -> None:
+        text = words.write_code(code)
         assert text.startswith("TE:")
         assert re.fullmatch(r"[0-9A-Z $%*+\-./:]+", text)
-        assert words.read_code(text) == self.CODE
+        assert words.read_code(text) == code
+
+    def test_one_without_a_fingerprint_is_what_older_kiosks_read_and_one_with_it_says_its_version(self) -> None:
+        of = {code: base45_decode(words.write_code(code)[3:]) or b"" for code in (self.CODE, self.PINNING)}
+        assert msgspec.msgpack.decode(of[self.CODE]) == [1, ADDRESS, bytes(range(32)), bytes(range(16))]
+        assert msgspec.msgpack.decode(of[self.PINNING])[0] == 2
+
+    @pytest.mark.parametrize(("url", "most"), [("https://192.168.1.5", 45), ("https://checkin.example.org", 45)])
+    def test_one_with_a_fingerprint_has_modules_large_enough_for_a_laptop_s_screen(self, url: str, most: int) -> None:
+        """With the quiet zone of 4 on each side."""
+        assert symbol.draw(words.write_code(replace(self.PINNING, url=url))).side <= most + 8
+
+    def test_the_roots_of_an_address_without_tls_are_no_code(self) -> None:
+        with pytest.raises(BadMessage, match="damaged"):
+            words.read_code(words.write_code(replace(self.PINNING, url=ADDRESS)))
 
     def test_whatever_is_changed_in_it_is_noticed_or_changes_the_digits(self) -> None:
         whole, digits = words.write_code(self.CODE), words.digits(self.CODE, public(KEY))
@@ -416,10 +525,21 @@ class TestCode:
             with pytest.raises(BadMessage):
                 words.read_code(whole[:at])
 
-    @pytest.mark.parametrize("packed", [(), (2, "x"), (1, ADDRESS, b"k" * 32), (1, ADDRESS, b"k", b"t"), 7, None])
+    @pytest.mark.parametrize(
+        "packed",
+        [
+            (),
+            (3, "x"),
+            (2, ADDRESS, b"k" * 32, b"t" * 16, b""),
+            (1, ADDRESS, b"k" * 32),
+            (1, ADDRESS, b"k", b"t"),
+            7,
+            None,
+        ],
+    )
     def test_another_shape_is_no_code(self, packed: object) -> None:
         text = words.PREFIX + base45_encode(msgspec.msgpack.encode(packed))
-        with pytest.raises(BadMessage, match="version 2" if packed == (2, "x") else "damaged"):
+        with pytest.raises(BadMessage, match="version 3.*knows versions 1 and 2" if packed == (3, "x") else "damaged"):
             words.read_code(text)
 
     def test_another_text_is_no_code(self) -> None:

@@ -28,6 +28,7 @@ PAGES = (
     "/programme",
     "/programme/rooms",
     "/programme/categories",
+    "/programme/doors",
     "/programme/kiosks",
     "/programme/kiosks/state",
     "/programme/sessions/new",
@@ -221,6 +222,32 @@ def test_rooms_gates_and_categories_have_forms_and_a_limit_needs_a_second_person
     assert post(admin, "/programme/categories/new", category).location == "/programme/categories/guests"
     assert post(admin, "/programme/categories/new", category | {"colour": "red"}).status_code == 400
     assert "no kiosk stands at Stairs" in read(admin.get("/programme/rooms"))
+
+
+def test_a_room_s_form_offers_the_rooms_beside_it_for_when_it_is_full(organiser: FlaskClient) -> None:
+    nook = {"name": "Nook", "inside": "hall", "limit": "", "reserve": "", "exits": "none", "room": ""}
+    post(organiser, "/programme/rooms/new", nook)
+    path = "/programme/rooms/hall"
+    page = organiser.get(path).text
+    offered = re.search(r'<select id="overflow".*?</select>', page, re.DOTALL)
+    assert offered
+    assert re.findall(r'value="(\w*)"', offered[0]) == ["", "salon", "club"]
+    saved = post(organiser, path, {"mark": mark_of(organiser, path), "overflow": "salon"})
+    assert saved.status_code == 303
+    assert re.search(r'data-label="When full, to">The salon<', organiser.get("/programme/rooms").text)
+    assert re.search(
+        r"When it is full, people go to: <del>nothing</del>.*?<ins>The salon</ins>", organiser.get(saved.location).text
+    )
+    wrong = post(organiser, path, {"mark": mark_of(organiser, path), "overflow": "venue"})
+    assert wrong.status_code == 400
+    assert "choose another, or none" in wrong.text
+
+
+def mark_of(client: FlaskClient, path: str) -> str:
+    """The mark of the state that a form shows."""
+    found = re.search(r'name="mark" value="([^"]*)"', client.get(path).text)
+    assert found
+    return found[1]
 
 
 def test_people_are_found_added_pasted_and_taken_off_a_list(site: Site, organiser: FlaskClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
 from admission.errors import ConfigError
-from server import event, reach, trail
+from server import event, programme, reach, trail
 from server.reach import Has
 from server.schedule import editing, facts, findings, history, lists, reading, things
 from server.schedule.editing import Edit
@@ -258,6 +258,36 @@ def test_rooms_and_gates_obey_the_rules_of_an_import(small: Either) -> None:
     assert "lower it" in reserve.value.problems["reserve"]
 
 
+def test_a_room_gets_an_overflow_room_beside_it_and_nobody_is_asked(venue: Either) -> None:
+    venue.write(lambda connection: people_inside(connection, "keynote", "hall", 3))
+    before = version(venue)
+    assert change(venue, ROOM, "hall", overflow="salon")
+    assert version(venue) == before + 1
+    with venue.read() as connection:
+        room = programme.read(connection, event.read(connection)).room("hall")
+        (line,) = history.read(connection, ROOM, "hall").lines
+    assert room is not None
+    assert room.overflow == "salon"
+    assert line.fields == [("overflow", "When it is full, people go to", "", "salon")]
+    assert change(venue, ROOM, "salon", overflow="hall"), "two rooms may send to each other"
+    assert change(venue, ROOM, "hall", overflow="")
+
+
+@pytest.mark.parametrize("room", ["hall", "venue", "nook", "cellar"])
+def test_a_room_sends_nobody_to_itself_around_it_inside_it_or_nowhere(small: Either, room: str) -> None:
+    make(small, ROOM, name="Nook", inside="hall", exits="none")
+    with pytest.raises(Wrong) as caught:
+        change(small, ROOM, "hall", overflow=room)
+    assert set(caught.value.problems) == {"overflow"}
+
+
+def test_a_room_is_not_moved_into_one_that_sends_people_to_it(small: Either) -> None:
+    change(small, ROOM, "hall", overflow="salon")
+    with pytest.raises(Wrong) as caught:
+        change(small, ROOM, "salon", inside="hall")
+    assert "sends people to the other" in caught.value.problems["inside"]
+
+
 def test_a_seventeenth_category_does_not_fit_on_a_badge(small: Either) -> None:
     for number in range(13):
         make(small, CATEGORY, name=f"Kind {number}", colour="#000000")
@@ -491,6 +521,38 @@ def test_too_many_invited_double_booked_and_quotas_beyond_the_seats_are_found(ve
     assert "the delegations may bring 12 people to Breakfast, and there are 10 seats" in text
     change(venue, SESSION, "breakfast", starts="2026-11-25T10:00", ends="2026-11-25T11:00")
     assert "on the lists of both" not in said(venue)
+
+
+def test_a_full_room_that_sends_people_to_a_door_which_refuses_them_is_doubted(small: Either) -> None:
+    make(small, SESSION, **talk(title="Crowd"))
+    make(small, ROOM, name="Garden", exits="none")
+    change(small, ROOM, "hall", overflow="garden")
+    assert "Crowd full" not in said(small), "a room without any session is open to everybody"
+    change(small, ROOM, "hall", overflow="club")
+    doubt = "DOUBTFUL whoever finds Crowd full is sent to The club, where no session lets them in at that time"
+    assert doubt in said(small)
+    make(small, SESSION, **talk(title="Screen", room="club", who="press"))
+    assert doubt in said(small), "not everybody of the crowd may see the screen"
+    change(small, SESSION, "screen", who="everyone", zones="7")
+    assert doubt in said(small), "nor without the zone"
+    change(small, SESSION, "screen", zones="", starts="2026-11-24T12:00", ends="2026-11-24T13:00")
+    assert doubt in said(small), "nor an hour later"
+    change(small, SESSION, "screen", starts="2026-11-24T10:00", ends="2026-11-24T11:00")
+    assert "Crowd full" not in said(small)
+
+
+def test_a_session_whose_guests_all_fit_sends_nobody_anywhere(small: Either) -> None:
+    make(small, SESSION, **talk(title="Retreat", room="salon", who="invited"))
+    change(small, ROOM, "salon", overflow="club")
+    small.write(lambda c: lists.enter(c, "retreat", [f"p{n}" for n in range(1, 11)], True, ME, NOW))
+    assert "Retreat full" not in said(small)
+    small.write(lambda c: lists.enter(c, "retreat", ["p11"], True, ME, NOW))
+    assert "whoever finds Retreat full is sent to The club" in said(small)
+
+
+def test_a_room_that_is_never_full_sends_nobody_anywhere(small: Either) -> None:
+    make(small, ROOM, name="Garden", exits="none", overflow="hall")
+    assert "NOTE nobody is counted in Garden: it is never full, and nobody is sent to The hall" in said(small)
 
 
 def test_rooms_that_cannot_work_are_found(small: Either) -> None:

@@ -7,14 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, make_url, select, update
+from sqlalchemy.exc import IntegrityError
 
 from admission.errors import ConfigError
-from server.store import versions
-from server.store.engine import PostgresStore, SqliteStore, open_store, transaction
-from server.store.schema import metadata, quarantine
+from server.store import engine, versions
+from server.store.engine import PostgresStore, SqliteStore, migrate, open_store, transaction
+from server.store.schema import event, metadata, quarantine, room
 
 Either = SqliteStore | PostgresStore
 
@@ -34,6 +37,35 @@ def test_the_migrations_make_the_schema_that_the_queries_expect(store: Either) -
     with store.engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     assert differences == []
+
+
+def test_a_venue_of_an_older_schema_is_kept_when_rooms_get_overflow_rooms(database: str) -> None:
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(engine.__file__).parent / "migrations"))
+    settings.attributes["url"] = make_url(database).render_as_string(hide_password=False)
+    command.upgrade(settings, "0004")
+    event_row = "INSERT INTO event (id, number, name, timezone, epoch, show_names, signing_seed, cookie_secret) VALUES "
+    room_row = 'INSERT INTO room (id, name, inside, "limit", reserve, exits, position, "only", edition) VALUES '
+    put = (
+        f"{event_row} (1, 7, 'Old', 'UTC', 0, true, 'a', 'b')",
+        f"{room_row} ('hall', 'Hall', 'venue', 100, 2, 'none', 1, 5, 3)",
+        f"{room_row} ('venue', 'Venue', null, null, 0, 'none', 0, null, 1)",
+        "INSERT INTO gate (id, name, room, direction) VALUES ('door', 'Door', 'hall', 'in')",
+        "INSERT INTO book (room, recount, closed) VALUES ('hall', 4, 5)",
+    )
+    with transaction(database) as connection:
+        for row in put:
+            connection.exec_driver_sql(row)
+    migrate(database)
+    with transaction(database) as connection:
+        hall = connection.execute(select(room).where(room.c.id == "hall")).one()
+        assert (hall.name, hall.inside, hall.limit, hall.only) == ("Hall", "venue", 100, 5)
+        assert (hall.edition, hall.overflow) == (3, None)
+        assert connection.execute(select(event.c.show_names, event.c.languages)).one() == (True, "")
+        assert connection.exec_driver_sql("SELECT room FROM gate").scalar_one() == "hall"
+        connection.execute(update(room).where(room.c.id == "venue").values(overflow="hall"))
+    with pytest.raises(IntegrityError), transaction(database) as connection:
+        connection.execute(update(room).where(room.c.id == "hall").values(overflow="nowhere"))
 
 
 def test_what_a_job_wrote_is_there_when_write_returns(store: Either) -> None:

@@ -1,6 +1,7 @@
 """The made-up summit: the same from the same seed, big and mixed enough, and an import that nothing is wrong with."""
 
 import csv
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -10,7 +11,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Connection
 
+from server import event, imports
+from server.event import NewEvent
+from server.schedule import facts, findings
+from server.schedule.findings import Finding
+from server.store.engine import PostgresStore, SqliteStore
 from server.summit import Summit, make_summit, write_csv
 from server.summit_names import COUNTRIES
 from server.summit_programme import sessions_from
@@ -18,7 +25,7 @@ from server.summit_programme import sessions_from
 OPENING = datetime(2031, 5, 12, 9, 0, tzinfo=ZoneInfo("Europe/Lisbon"))
 COLUMNS = {
     "categories": "category name colour",
-    "rooms": "room name inside limit reserve exits",
+    "rooms": "room name inside limit reserve exits overflow",
     "gates": "gate name room from direction",
     "sessions": "session title theme room starts ends doors_open doors_close capacity who zones",
     "people": "person name organisation delegation category zones language",
@@ -134,7 +141,7 @@ def test_slugs_are_well_formed_and_used_once(files: Files) -> None:
 
 def test_every_reference_leads_somewhere(files: Files) -> None:
     rooms, categories = slugs(files["rooms"], "room"), slugs(files["categories"], "category")
-    assert slugs(files["rooms"], "inside") <= rooms | {""}
+    assert slugs(files["rooms"], "inside") | slugs(files["rooms"], "overflow") <= rooms | {""}
     assert slugs(files["gates"], "room") | slugs(files["gates"], "from") <= rooms
     assert slugs(files["sessions"], "room") <= rooms
     assert slugs(files["people"], "category") <= categories
@@ -227,6 +234,21 @@ def test_the_rooms_and_gates_that_demonstrations_name_are_there(files: Files) ->
     assert gates["nave-north"] == ("nave", "in")
     assert gates["bilateral-door"] == ("bilateral", "in")
     assert [(gate, facts[1]) for gate, facts in gates.items() if facts[0] == "salon"] == [("salon-door", "both")]
+
+
+def test_a_door_that_is_full_sends_people_only_to_where_they_may_go(
+    sqlite_store: SqliteStore | PostgresStore, summit: Summit, tmp_path: Path
+) -> None:
+    write_csv(summit, tmp_path)
+
+    def fill(connection: Connection) -> list[Finding]:
+        new = NewEvent(1, "Summit", "Europe/Lisbon", OPENING - timedelta(hours=1), show_names=True)
+        event.start(connection, new, (bytes(32), bytes(32), bytes(32)))
+        imports.run(connection, imports.read_folder(tmp_path), os.urandom)
+        return findings.find(facts.read(connection, event.read(connection)), OPENING - timedelta(days=1))
+
+    assert sum(bool(room.overflow) for room in summit.rooms) >= 2
+    assert [one.what for one in sqlite_store.write(fill) if "sent to" in one.what] == []
 
 
 def test_sessions_by_invitation_have_guests_who_fit_in_and_may_pass_the_zones(files: Files) -> None:

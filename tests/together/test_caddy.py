@@ -93,16 +93,23 @@ def caddy(folder: Path, upstream: int, plain: int, port: int) -> Iterator[None]:
                 root = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
                 wait_for(root.exists, "Caddy has an authority")
                 shutil.copy(root, folder / "ca.crt")  # as the installer does
-                wait_for(lambda: answers(port), "Caddy listens")
+                wait_for(lambda: speaks_tls(port), "Caddy speaks TLS")
                 yield
             finally:
                 running.terminate()
 
 
-def answers(port: int) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def speaks_tls(port: int, names: tuple[str, ...] = ("127.0.0.1", "localhost")) -> bool:
+    """Whether it has certificates for its names: it listens before it has them."""
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
+    try:
+        for name in names:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+                blind.wrap_socket(raw, server_hostname=name).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")

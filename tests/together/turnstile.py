@@ -1,7 +1,8 @@
 """A kiosk as it ships, in a process of its own, with a pipe in place of camera, reader and screen.
 
-It runs kiosk.__main__ and kiosk.station themselves: store, fsync, letters, threads and exit statuses are the real ones.
-Only what touches a device is put in by name, so that the kiosk's insides may change without this file. Speaks JSON, one object a line:
+It runs kiosk.__main__ and kiosk.station themselves: store, fsync, letters, threads and exit statuses are the real
+ones. Only what touches a device is put in by name, so that the kiosk's insides may change without this file. Speaks
+JSON, one object a line:
 
     {"present": "<badge text>"}  ->  {"state": "welcome", "key": "welcome", "ms": 12.3}  when the screen shows it
     {"state": true}              ->  {"up": ..., "queue": ..., "accounts": {room: {...}}, "incarnation": ..., ...}

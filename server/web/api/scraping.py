@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from server import metrics
+from server import backup, metrics
 from server.api_keys import Scope
 from server.metrics import Tally
 from server.store.instants import to_ms
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 OPEN = "METRICS_OPEN_HERE"
 """In app.config: whether this machine may scrape without a key."""
+BACKUPS = "BACKUPS"
+"""In app.config: the folder of the backups, where there is one."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -36,7 +39,8 @@ def page(parts: Parts, doorman: Doorman) -> Callable[[], Response]:
         with parts.store.read() as connection:
             passages = tally.count(connection, to_ms(parts.clock()))
             incidents = metrics.open_incidents(connection)
-        return Response(metrics.render(board, passages, incidents), content_type=CONTENT_TYPE_LATEST)
+        figures = metrics.render(board, passages, incidents, _backup_age(parts))
+        return Response(figures, content_type=CONTENT_TYPE_LATEST)
 
     return scrape
 
@@ -45,3 +49,9 @@ def _is_here() -> bool:
     """Whether it comes from this machine itself, and not through a proxy on it."""
     forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
     return bool(current_app.config.get(OPEN)) and not forwarded and request.remote_addr in LOOPBACK
+
+
+def _backup_age(parts: Parts) -> float | None:
+    where: Path | None = current_app.config.get(BACKUPS)
+    newest = backup.newest(where, now := parts.clock()) if where is not None else None
+    return None if newest is None else (now - newest).total_seconds()
