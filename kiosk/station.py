@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,6 @@ from functools import cache, partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from types import FrameType
 
 import click
 from flask import Blueprint
@@ -54,6 +52,7 @@ from kiosk.self_test import SelfTest
 from kiosk.standing import Standing
 from kiosk.steward import Corner
 from kiosk.stewarding import Stewarding
+from kiosk.stop import Stop
 from kiosk.tools import Bench, Tools
 from kiosk.turnstile import turnstile
 from kiosk.uplink import Uplink
@@ -188,7 +187,7 @@ class _Station:
         self._kiosk: Kiosk | None = None
         self.care, self.pace = Care(), Pace(settings.optics.fps, settings.optics.idle_fps)
         enrolment = find_enrolment(self._path)
-        self.stop = _Stop()
+        self.stop = Stop()
         self._viewfinder = viewfinder.Viewfinder()
         self._test = SelfTest(boot_ms, doctor.wanted(settings), lambda: self._kiosk.inside() if self._kiosk else [])
         self.screen = Screen(self._place, self._pages())
@@ -290,19 +289,3 @@ class _Station:
         site = kiosk.standing.site
         programme = site.programme
         return Place(site.gate.name, site.room.name, programme.timezone, programme.languages, kiosk.volume.now())
-
-
-class _Stop:
-    """Ends the loop: SIGTERM and SIGINT interrupt even a camera that blocks."""
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-        signal.signal(signal.SIGTERM, self._interrupt)
-
-    def now(self, status: int) -> None:
-        """Ends the process with this status; may be called from any thread."""
-        self.status = status
-        os.kill(os.getpid(), signal.SIGTERM)  # Python runs handlers in the main thread
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
