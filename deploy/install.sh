@@ -12,8 +12,8 @@
 #                 with commas between (deploy/tls.sh). --no-tls takes it away. Neither: what is there stays.
 #   --screen      the kiosk's page full-screen on this machine's display (deploy/screen.sh). --no-screen takes it away.
 #                 Neither: what is there stays; a new kiosk gets it if it has a display and no desktop.
-#   --uninstall   takes services and program away, and leaves configuration, data and users (deploy/uninstall.sh);
-#                 with --purge these go as well
+#   --uninstall   takes services and program away, and leaves configuration, data and users;
+#                 with --purge these go as well (deploy/uninstall.sh)
 #
 # What lies where:
 #
@@ -38,9 +38,10 @@ die() { # one line per argument
 }
 
 usage() {
+    leaving="or, to take it away: --uninstall [--purge [--yes]]"
     case $role in
-        server) die "usage: sh deploy/install-server.sh [--no-start] [--tls NAMES | --no-tls] | --uninstall [--purge [--yes]]" ;;
-        kiosk) die "usage: sh deploy/install-kiosk.sh [--no-start] [--screen | --no-screen] | --uninstall [--purge [--yes]]" ;;
+        server) die "usage: sh deploy/install-server.sh [--no-start] [--tls NAMES | --no-tls]" "$leaving" ;;
+        kiosk) die "usage: sh deploy/install-kiosk.sh [--no-start] [--screen | --no-screen]" "$leaving" ;;
         *) die "usage: sh deploy/install.sh server|kiosk [options]; the first lines of that file tell them" ;;
     esac
 }
@@ -85,6 +86,27 @@ fetch_program() { # the commit that is checked out, or the whole folder when it 
 move_files() { # move_files FROM TO: all but the venv, in which the place of the program is written down
     mkdir -p "$2"
     find "$1" -mindepth 1 -maxdepth 1 ! -name .venv -exec mv -t "$2" {} +
+}
+
+# What starts by itself would meet half a program. The services go on with what they have in memory.
+pause() { # sets paused
+    systemd_runs || return 0
+    for one in threshold-backup.timer threshold-power.path; do
+        if systemctl --quiet is-active $one; then
+            systemctl stop $one
+            paused="$paused $one"
+        fi
+    done
+    for _ in $(seq 60); do # a backup that is being made
+        [ "$(systemctl show -P ActiveState threshold-backup.service)" = activating ] || break
+        sleep 1
+    done
+}
+
+resume() {
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$paused" ] || systemctl start $paused
+    paused=
 }
 
 place_program() {
@@ -172,33 +194,6 @@ place_config() {
     done
 }
 
-place_drop_in() { # place_drop_in FILE FOLDER RELOAD...: reloads only when it says something new
-    from=$program/deploy/etc/$1
-    to=/etc/systemd/$2/threshold.conf
-    shift 2
-    ! cmp -s "$from" "$to" || return 0
-    install -D -m 0644 "$from" "$to"
-    if systemd_runs; then "$@" || say "$to counts from the next start of this machine on"; fi
-}
-
-# A kiosk trusts the server's clock for what it writes down; but TLS, the log and the server itself need the right time.
-keep_time() {
-    for clock in chrony ntpsec ntp openntpd systemd-timesyncd none; do
-        if [ -e "/lib/systemd/system/$clock.service" ]; then break; fi
-    done
-    if [ "$clock" = none ]; then
-        clock=systemd-timesyncd
-        apt_install $clock || { say "nothing keeps this machine's clock right: apt-get install $clock" && return 0; }
-    fi
-    systemctl --quiet enable "$clock" || say "the clock is not kept right: systemctl enable $clock"
-    if systemd_runs; then systemctl start "$clock" || say "the clock is not kept right: systemctl status $clock"; fi
-}
-
-place_limits() {
-    place_drop_in journald.conf journald.conf.d systemctl restart systemd-journald
-    if [ "$role" = kiosk ]; then place_drop_in watchdog.conf system.conf.d systemctl daemon-reexec; fi
-}
-
 # ---------------------------------------------------------------------------------------------- units
 
 unit_files() {
@@ -253,7 +248,9 @@ while [ $# -gt 0 ]; do
         *--no-start) start=no ;;
         server--tls)
             tls=on names=${2:-}
-            case $names in '' | -*) die "--tls wants the names of this server, like --tls checkin.example.org,192.168.1.5" ;; esac
+            case $names in
+                '' | -*) die "--tls wants the names of this server, like --tls checkin.example.org,192.168.1.5" ;;
+            esac
             shift
             ;;
         server--no-tls) tls=off ;;
@@ -270,23 +267,26 @@ data=/var/lib/$user
 enrolment=$data/enrolment.json
 
 [ "$(id -u)" -eq 0 ] || die "this must be run as root: sudo sh deploy/install-$role.sh"
-command -v systemctl >/dev/null || die "there is no systemd here; Threshold's services need it (Debian: apt-get install systemd)"
-[ -w /opt ] || die "the root file system is read-only, so nothing can be installed. First: sh $program/deploy/read-only.sh off"
+command -v systemctl >/dev/null \
+    || die "there is no systemd here; Threshold's services need it (Debian: apt-get install systemd)"
+[ -w /opt ] || die "root is read-only, so nothing can be installed. First: sh $program/deploy/read-only.sh off"
 umask 022
 cd / # program folders come and go below
 choose_screen
 add_user
-trap put_back EXIT
+paused=
+trap 'put_back; resume' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+pause
 place_program
 prepare_program
 keep_program
-trap - EXIT
 place_command
-keep_time
-place_limits
+sh "$program/deploy/upkeep.sh" "$role"
 place_config
 place_units
 start
+trap - EXIT
+resume
 extras

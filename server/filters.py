@@ -36,6 +36,7 @@ FLAGS = (
     ("no_clock", _("time not certain")),
     ("newer_than_list", _("newer than the kiosk's list")),
     ("over_limit", _("over the limit")),
+    ("did_not_turn", _("the turnstile did not turn")),
     ("by_hand", _("by hand at the desk")),
 )
 REASONS = (

@@ -123,8 +123,7 @@ class Machine(ABC):
         try:
             wait_for(self._is_up, "systemd has started everything", seconds * self.patience)
         except Broken as error:
-            jobs = self.attempt("systemctl list-jobs --no-pager; systemctl --failed --no-pager", seconds=20)[1]
-            raise Broken(f"{error}\n{jobs}\n{self.last_words()}") from error
+            raise Broken(f"{error}; its console: {self.last_words()}") from error
 
     def _is_up(self) -> bool:
         if self._process is None or self._process.poll() is not None:

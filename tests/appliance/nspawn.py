@@ -57,9 +57,15 @@ class Container(Machine):
         super().cut()
         if self._tree.is_mount():
             wait_for(self._lets_go, f"{self._tree} is unmounted", 60)
+        wait_for(self._is_put_away, "the disk's loop device is free", 60)
 
     def _lets_go(self) -> bool:
         return subprocess.run(["umount", self._tree], capture_output=True, check=False).returncode == 0
+
+    def _is_put_away(self) -> bool:
+        """A namespace that is still ending holds the disk as it was; a mount would get that one again."""
+        found = subprocess.run(["losetup", "--associated", self.folder / "disk"], capture_output=True, check=True)
+        return not found.stdout.strip()
 
     def end(self) -> None:
         """See Machine."""

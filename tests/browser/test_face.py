@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from dataclasses import astuple, replace
 from itertools import chain
 
+import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from kiosk.face import Place, Shown, Status
+from kiosk.face import Place, Shown, Status, sounds, viewfinder
 from kiosk.face.language import LANGUAGES, choose, say
 from kiosk.face.screen import Screen
+from kiosk.face.viewfinder import STALE_MS, WIDTH, Viewfinder
 from kiosk.face.words import WORDS
 from tests.browser.stage import Process, Window, free_port, until
 from tests.faces import DISPLAYS, STATES, spoken
@@ -21,6 +24,7 @@ from tests.faces import DISPLAYS, STATES, spoken
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 LOST_MS = 15_000
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 LEAST_PX = 17.5
 """The smallest type on any display: on a 7-inch one, which has 0.19 mm a pixel, its capitals are 2.4 mm high."""
 READ = """() => {
@@ -88,7 +92,9 @@ class Door:
 
     def __init__(self) -> None:
         self.place = Place()
-        self.screen = Screen(lambda: self.place)
+        self.finder, self.now_ms = Viewfinder(), 0
+        pages = [sounds.blueprint(), viewfinder.blueprint(self.finder, lambda: self.now_ms)]
+        self.screen = Screen(lambda: self.place, pages)
         self.port = free_port()
         self._server = self.screen.serve("127.0.0.1", self.port)
 
@@ -167,6 +173,62 @@ def test_an_event_of_many_languages_shows_them_by_turns_while_nobody_is_there(do
     door.screen.show(Shown("refused", "expired"))
     expect(page.locator("#face")).to_have_attribute("data-state", "refused")
     assert [line.get_attribute("lang") for line in page.locator(".line:not([hidden])").all()] == ["en", "fr"]
+
+
+def test_no_state_has_a_fault_that_axe_knows_of(door: Door, window: Window) -> None:
+    page = door.open(window)
+    wrong = []
+    for shown in {shown.state: shown for shown in STATES}.values():
+        door.screen.show(replace(shown, speaks="ar" if shown.state == "full" else ""))
+        expect(page.locator("#face")).to_have_attribute("data-state", shown.state)
+        found = Axe().run(page, options=RULES).response["violations"]
+        wrong += [(shown.state, one["id"], one["nodes"][0]["target"]) for one in found]
+    assert wrong == []
+
+
+def test_the_mirror_is_there_while_a_badge_is_looked_for_and_gone_with_the_camera(door: Door, window: Window) -> None:
+    page = door.open(window)
+    view = page.locator("#view")
+    door.screen.show(Shown("waiting", "waiting"))
+    expect(view).to_be_hidden()
+    door.finder.see(np.full((720, 1280), 200, np.uint8), door.now_ms)
+    expect(view).to_be_visible()
+    assert page.locator("#view-picture").evaluate("(picture) => picture.naturalWidth") == WIDTH
+    door.screen.show(Shown("welcome", "welcome"))
+    expect(view).to_be_hidden()
+    door.screen.show(Shown("waiting", "waiting"))
+    expect(view).to_be_visible()
+    door.now_ms += STALE_MS + 1
+    expect(view).to_be_hidden()
+
+
+def test_each_answer_is_heard_once_at_the_doors_volume_and_never_at_night(door: Door, window: Window) -> None:
+    page = door.open(window)
+    page.evaluate(
+        """() => {
+          window.heard = [];
+          const { start } = AudioBufferSourceNode.prototype;
+          AudioBufferSourceNode.prototype.start = function () {
+            window.heard.push(this.buffer.duration);
+            start.call(this);
+          };
+        }"""
+    )
+
+    def heard() -> int:
+        return len(page.evaluate("window.heard"))
+
+    door.place = replace(door.place, volume=60)
+    for count in (1, 2):
+        door.screen.show(Shown("welcome", "welcome"))
+        until(lambda count=count: heard() == count, f"sound {count}")  # type: ignore[misc]
+    assert all(0.3 < seconds < 2 for seconds in page.evaluate("window.heard"))
+    door.screen.report(Status(queue=3))
+    door.place = replace(door.place, volume=0)
+    door.screen.show(Shown("refused", "expired"))
+    expect(page.locator("#face")).to_have_attribute("data-state", "refused")
+    expect(page.locator("#queue")).to_have_text("3")
+    assert heard() == 2
 
 
 def test_a_visitor_whose_language_is_known_reads_that_one_alone_and_from_its_own_side(

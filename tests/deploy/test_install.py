@@ -27,6 +27,7 @@ def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("install.sh", []),
         ("install.sh", ["door"]),
         ("uninstall.sh", []),
+        ("upkeep.sh", ["door"]),
         ("screen.sh", []),
         ("screen.sh", ["maybe"]),
         ("tls.sh", ["on"]),

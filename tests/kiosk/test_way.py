@@ -9,7 +9,10 @@ from admission.passage import Kind
 from kiosk.stages import Stage
 from kiosk.stewarding import DID_NOT_TURN, Reason
 from kiosk.way import UNWRITTEN
+from server.store.engine import PostgresStore, SqliteStore
 from tests.kiosk.watch import Watch, Watches
+
+Either = SqliteStore | PostgresStore
 
 
 class Turnstile:
@@ -110,6 +113,22 @@ class TestDidNotTurn:
         assert one.kiosk.standing.account("hall").balance == seats
         one.kiosk.ms += 3_000
         assert one.gate.present(one.kiosk.world.tokens["p1"]).key == "welcome"
+
+    def test_the_server_counts_nobody_for_it_and_its_audit_is_content(
+        self, watch: Watches, sqlite_store: Either
+    ) -> None:
+        one = watch("hall-a")
+        turnstile = behind(one)
+        show(one, "p1")
+        turnstile.stuck = [1]
+        one.gate.step(one.kiosk.frame)
+        one.kiosk.hear()
+        with sqlite_store.read() as connection:
+            rows = connection.exec_driver_sql("SELECT kind, verdict, flags FROM passage ORDER BY seq").all()
+            inside = connection.exec_driver_sql("SELECT count(*) FROM stay WHERE closed IS NULL").scalar_one()
+        assert [(row[0], row[1]) for row in rows] == [("entry", "accepted"), ("annulled", "annulled")]
+        assert DID_NOT_TURN in str(rows[1][2])
+        assert inside == 0
 
     def test_the_same_signal_twice_annuls_once(self, watch: Watches) -> None:
         one = watch("hall-a")
