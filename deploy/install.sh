@@ -205,6 +205,7 @@ unit_files() {
 
 place_units() {
     for file in $(unit_files); do install -m 0644 "$program/systemd/$file" "$units/$file"; done
+    sync # a plug that is pulled now must not leave empty files: systemd takes such a unit for one that is forbidden
     if systemd_runs; then systemctl daemon-reload; fi
     systemctl --quiet enable "$unit" "$beside"
 }

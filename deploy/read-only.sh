@@ -156,7 +156,7 @@ place_data() {
     systemctl stop $user.service
     move_data
     mount -o noatime,nodev,nosuid,noexec "$device" $data
-    systemctl start --no-block $user.service
+    systemctl start --no-block $user.service || say "the kiosk does not start: systemctl status $user"
 }
 
 # ---------------------------------------------------------------------------------------------- on, off, status

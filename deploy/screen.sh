@@ -53,6 +53,7 @@ turn_on() {
         --shell /usr/sbin/nologin $user
     install -D -m 0644 "$here/etc/chromium.json" $policy
     install -m 0644 "$here/../systemd/$unit" $place
+    sync
     if systemd_runs; then systemctl daemon-reload; fi
     systemctl --quiet enable $unit
     if [ "${THRESHOLD_START:-yes}" = no ] || ! systemd_runs; then

@@ -57,7 +57,6 @@ check_needs() {
     else
         need systemd-nspawn systemd-container "is the machine"
         need slirp4netns slirp4netns "gives it a network"
-        need nsenter util-linux "talks to it"
     fi
     if [ "$arch" != "$here" ]; then
         need "qemu-$machine-static" qemu-user-static "runs the other architecture's installers"
@@ -167,6 +166,7 @@ flock -u 9
 exec 9>&-
 
 cd "$root"
+# In a mount namespace of its own: nobody else holds on to the guest's disk, and it goes with the last process.
 # shellcheck disable=SC2086 # each is one word or none
-exec "${THRESHOLD_VENV:-.venv}/bin/python" -m tests.appliance --in "$bed" --arch "$arch" --base "$base" \
-    --key "$cache/key" $keep $tree $fsync
+exec unshare --mount --propagation private -- "${THRESHOLD_VENV:-.venv}/bin/python" -m tests.appliance \
+    --in "$bed" --arch "$arch" --base "$base" --key "$cache/key" $keep $tree $fsync
