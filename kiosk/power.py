@@ -30,7 +30,10 @@ def ask(folder: str | None, word: str) -> None:
         raise ValueError(f"{word!r} is none of {WORDS}")
     if not folder:
         raise NoPower("this kiosk does not run as a service: switch the machine off by its own means")
+    whole = Path(folder) / FILE
+    part = whole.with_name(f"{FILE}.part")
     try:
-        (Path(folder) / FILE).write_text(f"{word}\n", "ascii")
+        part.write_text(f"{word}\n", "ascii")
+        part.replace(whole)  # whoever watches for it never reads half a word
     except OSError as error:
         raise NoPower(f"{folder} cannot be written: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,14 +14,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from server import backup
 from server.config import Config
 from server.live import ROOMS
+from server.readiness import Readiness
 from server.store.engine import open_store
 from server.watchman import Watchman
 from server.web import create_app, enrolment
-
-
-def _end_with(worker: Any) -> None:
-    """Lets event streams and held polls end when their worker is told to, instead of being killed after a while."""
-    worker.wsgi.extensions["threshold"].hub.serving = lambda: worker.alive
 
 
 class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -29,6 +26,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
         self._config = config
         self._clock = clock
+        self._readiness = Readiness(os.environ)
         super().__init__()
 
     def load_config(self) -> None:
@@ -44,12 +42,18 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": False,
             "proc_name": "threshold-server",
             "loglevel": "warning",
-            "post_worker_init": _end_with,
+            "post_worker_init": self._begin,
             "control_socket_disable": True,
         }
         for name, value in settings.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
+
+    def _begin(self, worker: Any) -> None:
+        """A worker has loaded the application. Event streams and held polls will end when it is told to, instead of
+        being killed after a while."""
+        worker.wsgi.extensions["threshold"].hub.serving = lambda: worker.alive
+        self._readiness.tell()
 
     def load(self) -> Flask:
         """The application, over its own store."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def main() -> int:
         machine = MACHINES[given.bed](Base(given.base, given.key, given.arch), folder)
         _rehearse(Rehearsal(machine, Door(machine, np.random.default_rng()), report), given)
     except Broken as error:
-        report.check("the rehearsal gets to its end", False, str(error))
+        report.check("the rehearsal gets to its end", False, f"{error}\n{_journal(machine)}")
     except KeyboardInterrupt:
         report.check("nobody interrupts the rehearsal", False)
     finally:
@@ -74,6 +75,15 @@ def _rehearse(day: Rehearsal, given: argparse.Namespace) -> None:
         day.remove()
     finally:
         day.close()
+
+
+def _journal(machine: Machine | None) -> str:
+    """What Threshold's units said last, where the guest still answers."""
+    if machine is None:
+        return ""
+    with suppress(Broken):
+        return machine.attempt("journalctl -b -n 15 --no-pager -u 'threshold-*'", seconds=20)[1]
+    return machine.last_words()
 
 
 def _checkout(*, working_tree: bool) -> tuple[bytes, str]:

@@ -106,10 +106,10 @@ class Door:
         """Returns when the screen shows all of this. Raises Broken."""
         self._wait(lambda: self.face().items() >= wanted.items(), f"the screen shows {wanted}")
 
-    def wait_until_sent(self) -> None:
-        """Returns when the kiosk has nothing more to send, and the server has granted it seats. Raises Broken."""
+    def wait_until_ready(self, seats: int) -> None:
+        """Returns when the kiosk has nothing more to send, and holds so many seats. Raises Broken."""
         self._wait(lambda: int(self.face().get("queue", 1)) == 0, f"the kiosk has sent all: {dict(self.face())}")
-        self._wait(lambda: self.seats() > 0, "the server has granted seats")
+        self._wait(lambda: self.seats() >= seats, f"the kiosk holds {seats} seats")
 
     def face(self) -> Face:
         """What the screen shows now, as far as it was seen."""
@@ -130,12 +130,11 @@ class Door:
     # -- asking
 
     def seats(self) -> int:
-        """The seats that the server has granted to kiosks."""
-        query = "SELECT COALESCE(SUM(granted), 0) FROM account"
-        code = f"import sqlite3; print(sqlite3.connect('threshold.db').execute('{query}').fetchone()[0])"
-        return int(
-            self.machine.run(f'cd /var/lib/threshold-server && runuser -u threshold-server python3 -- -c "{code}"')
-        )
+        """The seats that the kiosk may still spend, as the server knows it."""
+        balance = "SELECT granted - returned - entries + exits FROM account ORDER BY heard DESC LIMIT 1"
+        code = f"import sqlite3; print((sqlite3.connect('threshold.db').execute('{balance}').fetchone() or [0])[0])"
+        there = "cd /var/lib/threshold-server && runuser -u threshold-server"
+        return int(self.machine.run(f'{there} python3 -- -c "{code}"'))
 
     def entries(self) -> Counter[int]:
         """How often the server's log says that each badge was let in."""

@@ -1,4 +1,4 @@
-"""What a kiosk costs that waits at an empty door: processor, memory, and how long it takes to be ready.
+"""What a kiosk costs that waits at an empty door, and how long kiosk and server take from their start to be ready.
 
     python -m tests.bench.idle [--seconds 20] [--fps 15]
 
@@ -137,6 +137,22 @@ def bare(folder: Path, given: argparse.Namespace, pictures: list[bytes]) -> floa
     return share
 
 
+def server(folder: Path) -> tuple[float, float]:
+    """Seconds until it was ready, and of the processor's time until then."""
+    with ready_socket(folder) as (address, wait):
+        command = [sys.executable, "-m", "server", "--data", str(folder), "run", "--bind", "127.0.0.1:28092"]
+        began = time.monotonic()
+        process = subprocess.Popen(command, env=os.environ | {"NOTIFY_SOCKET": address}, stdout=subprocess.DEVNULL)
+        wait()
+        took = time.monotonic() - began
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        spent = sum(sum(one.cpu_times()[:2]) for one in family)
+        process.terminate()
+        process.wait(20)
+    (folder / "notify").unlink()
+    return took, spent
+
+
 def main() -> None:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -158,6 +174,8 @@ def main() -> None:
             words = "a page with the live picture" if page else "no page"
             print(f"kiosk, {words}: {share:.1%} of a core, {share / nothing:.1f} times as much; {memory:.0f} MB (PSS)")
             print(f"  ready {took:.1f} s after its start")
+        took, spent = server(folder)
+        print(f"server: ready {took:.1f} s after its start, {spent:.1f} s of it the processor's")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,6 +15,7 @@ from flask import request
 from server.config import Config
 from server.serve import Gunicorn
 from server.store.engine import migrate, transaction
+from tests.browser.stage import free_port
 from tests.world import make_world, utc_now
 
 
@@ -41,3 +47,19 @@ def test_metrics_are_open_to_this_machine_only_where_the_settings_say_so(folder:
     here = Gunicorn(Config(data=str(folder), metrics_open=True), utc_now).load().test_client()
     assert here.get("/metrics").status_code == 200
     assert here.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 401
+
+
+def test_systemd_hears_that_it_is_ready_once_the_application_is_loaded_and_answers(folder: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "server", "--data", str(folder), "run", "--bind", f"127.0.0.1:{port}"]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(folder / "notify"))
+        ear.settimeout(60)
+        process = subprocess.Popen(command, env=os.environ | {"NOTIFY_SOCKET": str(folder / "notify")})
+        try:
+            assert ear.recv(200) == b"READY=1"  # gunicorn's own word, before any worker runs, is a longer one
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=10) as reply:
+                assert reply.status == 200
+        finally:
+            process.terminate()
+            process.wait(20)
