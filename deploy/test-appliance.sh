@@ -87,7 +87,7 @@ furnish() { # furnish TREE
     printf '[Match]\nName=en* eth*\n[Network]\nDHCP=ipv4\n' >"$1/etc/systemd/network/10-wired.network"
     printf 'deb %s %s main\n' "$mirror" "$suite" >"$1/etc/apt/sources.list"
     : >"$1/etc/machine-id" # made at the first boot, as on a new card
-    chroot "$1" systemctl --quiet enable systemd-networkd
+    systemctl --quiet --root="$1" enable systemd-networkd
     install -d -m 0700 "$1/root/.ssh"
     install -m 0600 "$cache/key.pub" "$1/root/.ssh/authorized_keys"
     trust_our_network "$1"

@@ -105,7 +105,7 @@ class Container(Machine):
 
 def take_disk_away(mount: Path) -> None:
     """From now on nothing is written to the file system any more, and what was not yet written is lost (the ioctl
-    EXT4_IOC_SHUTDOWN, without a last look into its journal)."""
+    EXT4_IOC_SHUTDOWN, without a last write to its journal)."""
     folder = os.open(mount, os.O_RDONLY)
     try:
         fcntl.ioctl(folder, SHUTDOWN, struct.pack("I", NO_LAST_WRITE))

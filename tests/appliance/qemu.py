@@ -72,8 +72,9 @@ class VirtualMachine(Machine):
         options = [program, "-M", machine, "-accel", self._accel, "-cpu", processor, "-smp", "2", "-m", "2048"]
         options += ["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
         options += ["-kernel", str(self.base.folder / "kernel"), "-initrd", str(self.base.folder / "initrd")]
-        # An emulator on a busy machine is late with its first ticks, which is no reason to give up.
-        return [*options, "-append", f"root=/dev/vda rw console={line} net.ifnames=0 panic=-1 no_timer_check"]
+        # An emulated machine is late with its first ticks and with its services, which is no reason to give up.
+        patient = "" if self.native else "no_timer_check systemd.default_timeout_start_sec=900"
+        return [*options, "-append", f"root=/dev/vda rw console={line} net.ifnames=0 panic=-1 {patient}"]
 
     def _devices(self) -> list[str]:
         inward = f"user,id=net,hostfwd=tcp:127.0.0.1:{self._port}-:22"
