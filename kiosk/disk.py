@@ -140,6 +140,7 @@ def _claim(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")  # a record that is to be forgotten does not stay in a free page
     connection.execute("BEGIN EXCLUSIVE")
     connection.execute("COMMIT")
 

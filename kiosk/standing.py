@@ -111,7 +111,10 @@ class Standing:
         with self._disk.transaction() as connection:
             if news.whole:
                 connection.execute("DELETE FROM record")
-            connection.executemany("INSERT OR REPLACE INTO record (lookup, box) VALUES (?, ?)", news.records)
+            gone = [(lookup,) for lookup, box in news.records if not box]
+            connection.executemany("DELETE FROM record WHERE lookup = ?", gone)
+            kept = [one for one in news.records if one[1]]
+            connection.executemany("INSERT OR REPLACE INTO record (lookup, box) VALUES (?, ?)", kept)
             connection.execute("DELETE FROM replaced")
             connection.executemany("INSERT INTO replaced (old, new) VALUES (?, ?)", news.replaced)
             self._disk.set_fact("lists", msgspec.json.encode(lists).decode())

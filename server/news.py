@@ -52,9 +52,14 @@ def badge_news(connection: Connection, since: int, room: str, present: int) -> B
         highest=highest,
         revoked=bitmap.pack(row.serial for row in gone),
         replaced=tuple((row.serial, row.replaced_by) for row in gone if row.replaced_by is not None),
-        records=tuple((bytes(row.lookup), bytes(row.box)) for row in rows if row.revoked is None),
+        records=tuple((bytes(row.lookup), _box(row.box, row.revoked)) for row in rows if row.lookup and (row.revoked is None or since)),
         lists=_lists(connection, room),
     )
+
+
+def _box(box: bytes, revoked: int | None) -> bytes:
+    """A live badge's sealed record; empty for one that is not: it is to be forgotten."""
+    return bytes(box) if revoked is None else b""
 
 
 def _lists(connection: Connection, room: str) -> tuple[Listed, ...]:

@@ -166,9 +166,10 @@ def _outdate_files(connection: Connection, now: int) -> None:
 
 
 def _cut_badges(connection: Connection, ids: Sequence[int], now: int, why: str) -> int:
-    """Live badges are revoked, so that kiosks hear of it; the sealed record goes, and whose the badge was."""
+    """Live badges are revoked, so that kiosks hear of it; the sealed record goes, and whose the badge was. Where it
+    lies on kiosks stays known: they are told to forget it."""
     theirs, changed = badge.c.person.in_(ids), versions.bump(connection, versions.BADGES)
     live = update(badge).where(theirs, badge.c.revoked.is_(None))
     connection.execute(live.values(revoked=now, revoked_why=why))
-    gone = update(badge).where(theirs).values(person=null(), box=b"", lookup=b"", changed=changed)
+    gone = update(badge).where(theirs).values(person=null(), box=b"", changed=changed)
     return connection.execute(gone).rowcount

@@ -279,3 +279,17 @@ def assert_silent(raw: bytes, names: tuple[str, ...] | list[str], tokens: list[s
         signature = secret[-64:]
         forms = (text.encode(), secret, signature, signature.hex().encode(), base64.b64encode(secret))
         assert not any(form in raw for form in forms), text
+
+
+class TestForgetting:
+    def test_a_record_that_the_server_tells_to_forget_is_gone_from_the_disk_and_others_stay(self, kept: Kept) -> None:
+        lookup, box = sealed(1, "Bob")
+        kept.standing.learn_badges(badge_news(records=((lookup, box), sealed(2, "Ann"))))
+        kept.standing.learn_badges(badge_news(whole=False, records=((lookup, b""),)))
+        for standing in kept.before_and_after_a_restart():
+            assert standing.record_of(token(1)) is None
+            assert standing.record_of(token(2)) is not None
+        kept.disk.close()
+        database = (kept.folder / "kiosk.db").read_bytes()
+        assert lookup not in database
+        assert box[12:] not in database
