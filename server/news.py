@@ -52,7 +52,11 @@ def badge_news(connection: Connection, since: int, room: str, present: int) -> B
         highest=highest,
         revoked=bitmap.pack(row.serial for row in gone),
         replaced=tuple((row.serial, row.replaced_by) for row in gone if row.replaced_by is not None),
-        records=tuple((bytes(row.lookup), _box(row.box, row.revoked)) for row in rows if row.lookup and (row.revoked is None or since)),
+        records=tuple(
+            (bytes(row.lookup), _box(row.box, row.revoked))
+            for row in rows
+            if row.lookup and (row.revoked is None or since)
+        ),
         lists=_lists(connection, room),
     )
 
