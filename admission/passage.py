@@ -16,6 +16,8 @@ import msgspec
 from admission.errors import BadMessage
 
 GENESIS = bytes(32)
+DID_NOT_TURN = "did_not_turn"
+"""The flag of a passage that was written because a turnstile let nobody through."""
 VERSION = 1
 
 

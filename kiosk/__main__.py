@@ -24,6 +24,9 @@ from kiosk.postbox import Postbox
 from kiosk.readout import Wanted, read_out
 from kiosk.station import STORE, eye, run, this_boot
 
+HANDED_OVER = Path("/etc/threshold/enrolment.json")
+"""What the unit hands to the installed kiosk, before any enrolment that its settings name."""
+
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(path_type=Path), help="the settings (TOML)")
@@ -56,6 +59,11 @@ def enrol(before: Config, code: str, config: Path | None, enrolment: str | None,
     """Pair this machine without its camera: prints six digits to compare, and waits until they are confirmed."""
     with _plain_errors():
         given = read(config) if config is not None else before
+        if enrolment is None and HANDED_OVER.exists():
+            raise ConfigError(
+                f"{HANDED_OVER} is there, and systemd hands it to the kiosk in place of any other enrolment: move it"
+                " away and restart threshold-kiosk, then enrol"
+            )
         path = Path(enrolment or given.enrolment_path)
         if not replace and path.exists():
             raise ConfigError(f"{path} exists: this kiosk is enrolled already; give --replace to enrol it anew")

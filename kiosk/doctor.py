@@ -29,6 +29,7 @@ from kiosk.checkup import Enrolled, Kept, Store
 from kiosk.clock import Clock
 from kiosk.config import Config, read_enrolment
 from kiosk.diagnosis import Wanted
+from kiosk.face.here import HEADER, MARK
 from kiosk.machine import temperature
 from kiosk.pins import NONE, USES
 from kiosk.power_supply import PowerSupply
@@ -135,7 +136,7 @@ def _ask_running(settings: Config, *, with_target: bool) -> list[Finding] | None
     wait = urllib3.Timeout(connect=2.0, read=ANSWER_S)
     try:
         with urllib3.PoolManager(num_pools=1, retries=False) as http:
-            reply = http.request("GET", url, timeout=wait, redirect=False)
+            reply = http.request("GET", url, headers={HEADER: MARK}, timeout=wait, redirect=False)
     except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         return None
     except (urllib3.exceptions.HTTPError, ValueError) as error:

@@ -5,14 +5,14 @@ Knows nothing of frames or screens: a verified badge and the server's word in, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from admission import rules, seats
 from admission.badge import BadBadge, Badge
 from admission.errors import DiskError
-from admission.passage import Kind, Passage
+from admission.passage import DID_NOT_TURN, Kind, Passage
 from admission.rules import Admitted, Doorway, Known, LetOut, Listing, Presence, Refused, Seats, Verdict, Why
-from admission.venue import Exits
+from admission.venue import Direction, Exits
 from admission.wire import Whereabouts
 from kiosk.clock import Clock
 from kiosk.disk import Disk
@@ -70,8 +70,13 @@ class Doorkeeper:
         return Decision(verdict, seq)
 
     def judge_stranger(self, flaw: BadBadge, site: Site) -> Verdict:
-        """The verdict on a code that is no badge: nothing is written, nothing of it is kept."""
-        return rules.decide(flaw, site.keys, _NOBODY, self._doorway(site), None)
+        """The verdict on a code that is no badge: nothing is written, nothing of it is kept. A gate that a steward has
+        turned into a way out lets nobody through for it: it cannot tell from which side they come, and the steward can.
+        """
+        doorway = self._doorway(site)
+        if self._standing.exit_only:
+            doorway = replace(doorway, direction=Direction.IN)
+        return rules.decide(flaw, site.keys, _NOBODY, doorway, None)
 
     def note_refusal(self, badge: Badge, site: Site, refused: Refused) -> None:
         """Writes a refusal down, after it was shown; repeated ones are counted. Raises DiskError."""
@@ -99,6 +104,16 @@ class Doorkeeper:
         """The last passage here of the person who holds the badge."""
         holder = self._standing.badges_of_holder(badge.serial)
         return self._journal.last_visit(holder, site.room.id)
+
+    def did_not_turn(self, visit: Visit) -> bool:
+        """Whether the visit was written because nobody went through: it answers nobody. Raises DiskError."""
+        passage = self._journal.passage(visit.seq)
+        return passage is not None and DID_NOT_TURN in passage.flags
+
+    def is_pictured(self, badge: Badge, site: Site) -> bool:
+        """Whether the server's last picture has the holder inside; asks no disk."""
+        holder = self._standing.badges_of_holder(badge.serial)
+        return self._standing.pictured(holder, site.room.id, since=0) is True
 
     @property
     def arrivals(self) -> int:
@@ -188,13 +203,17 @@ class Doorkeeper:
             return False
         visit = self.last_visit(badge, site)
         if visit is None or visit.kind is not Kind.EXIT:
-            return True
+            return not self._standing.exit_only or self._is_known_inside(badge, site, visit, word)
         if visit.seq > self._journal.acknowledged:
             return False
         if word is not None:
             return word.inside
         holder = self._standing.badges_of_holder(badge.serial)
         return self._standing.pictured(holder, site.room.id, since=visit.seq) is True
+
+    def _is_known_inside(self, badge: Badge, site: Site, visit: Visit | None, word: Whereabouts | None) -> bool:
+        """At a gate that was turned people may come from outside: only who is known to be inside can have left."""
+        return visit is not None or (word is not None and word.inside) or self.is_pictured(badge, site)
 
     def _append_refusal(self, badge: int, site: Site, why: Why, session: str, count: int) -> None:
         with self._disk.held:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
 
 from admission.badge import BadBadge, Badge, verify
 from admission.errors import DiskError
@@ -17,21 +16,16 @@ from admission.rules import Admitted, Refused, Why
 from admission.venue import Direction, Session
 from admission.wire import Whereabouts
 from kiosk.camera import Away, Frame
-from kiosk.clock import Clock
-from kiosk.courier import Courier
-from kiosk.doorkeeper import Decision, Doorkeeper
-from kiosk.face import Face, Shown, Status, hint
-from kiosk.health import Diary
+from kiosk.doorkeeper import Decision
+from kiosk.face import Shown, Status, hint
 from kiosk.hints import Hints
-from kiosk.journal import Journal, Visit
+from kiosk.journal import Visit
+from kiosk.parts import Parts
 from kiosk.presentation import Presentations
-from kiosk.reader import Reader, Sight
-from kiosk.self_test import SelfTest
+from kiosk.reader import Sight
 from kiosk.site import Site
-from kiosk.standing import Standing
-from kiosk.steward import Corner
 from kiosk.usher import Guest, Usher
-from kiosk.way import UNWRITTEN, Way
+from kiosk.way import UNWRITTEN
 
 log = logging.getLogger(__name__)
 
@@ -41,37 +35,6 @@ UNSHOWN_MS = 120_000
 MOMENT_MS = 300
 MOMENTS = 7
 LOOK_AGAIN_MS = 500
-
-
-class Line(Protocol):
-    """The way to the server, as the gate uses it."""
-
-    up: bool
-    trouble: str
-
-    def ask(self, badge: int, room: str) -> Whereabouts | None:
-        """The server's word on the holder, or None if it does not come in time."""
-
-    def flush(self) -> None:
-        """Sends what was just written, without waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the gate works with."""
-
-    journal: Journal
-    standing: Standing
-    doorkeeper: Doorkeeper
-    clock: Clock
-    line: Line
-    reader: Reader
-    face: Face
-    courier: Courier
-    corner: Corner | None = None
-    diary: Diary | None = None
-    way: Way | None = None
-    test: SelfTest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +60,30 @@ class Gate:
         self._moment: _Moment | None = None
         self._tries = MOMENTS
         self._trouble = ""
+        self._answered = 0
         self.strangers = 0
 
     def step(self, frame: Frame | Away) -> None:
         """Takes one frame: reads it, decides on what begins to be held up, and keeps the screen true."""
-        try:
-            if isinstance(frame, Away):
-                self._moment = None
-                self._show(Shown("trouble", "camera_away"))
-                if self._parts.test is not None:
-                    self._parts.test.lose(frame.why)
-            else:
-                self._look(frame)
-            self._show_forced()
-            self._take_back()
-            self._parts.doorkeeper.write_counts()
-        except DiskError as error:
-            self._trouble = str(error)
-        except Exception:  # a door that stops is worse than one that says it is out of order
-            log.exception("the gate failed at one frame")
-            self._show(Shown("trouble", "out_of_order"))
+        # Whoever a steward has let in, or a turnstile has not let through, waits for no frame.
+        for work in (self._show_forced, self._take_back, lambda: self._see(frame), self._parts.doorkeeper.write_counts):
+            try:
+                work()
+            except DiskError as error:
+                self._trouble = str(error)
+            except Exception:  # a door that stops is worse than one that says it is out of order
+                log.exception("the gate failed at one frame")
+                self._show(Shown("trouble", "out_of_order"))
         self._report()
+
+    def _see(self, frame: Frame | Away) -> None:
+        if not isinstance(frame, Away):
+            self._look(frame)
+            return
+        self._moment = None
+        self._show(Shown("trouble", "camera_away"))
+        if self._parts.test is not None:
+            self._parts.test.lose(frame.why)
 
     def hold_up(self, text: str) -> Shown:
         """What begins to be held up goes to the steward's corner while that waits for a badge; otherwise the gate
@@ -127,10 +93,12 @@ class Gate:
             return self._show(Shown("reading", "reading"))
         if corner is None or not corner.take(text):
             return self.present(text)
-        return self._show_forced() or self._show(Shown("reading", "reading"))
+        shown = self._show(Shown("reading", "reading"))
+        return self._show_forced() or shown
 
-    def present(self, text: str) -> Shown:
-        """Decides on one presentation and shows the outcome, which is also returned."""
+    def present(self, text: str, *, again: bool = False) -> Shown:
+        """Decides on one presentation and shows the outcome, which is also returned. ``again``: whoever holds it up was
+        told to wait a moment."""
         if self._parts.courier.brings(text):
             return self._show(self._parts.courier.take(text))
         site = self._parts.standing.site
@@ -145,11 +113,12 @@ class Gate:
         try:
             visit = self._parts.doorkeeper.last_visit(badge, site)
         except DiskError as error:
-            return self._unwritten(error, site)
+            return self._unwritten(error, site, badge)
         earlier = self._earlier(visit, guest, site) if visit is not None else None
         if earlier is not None:
             return earlier
-        self._show(self._usher.reading(guest))
+        if not again:
+            self._show(self._usher.reading(guest))
         word = self._parts.line.ask(badge.id, site.room.id)
         if word is not None and word.claimed and self._postpone(text):
             return self._show(self._usher.moment(guest))
@@ -180,7 +149,7 @@ class Gate:
             self._moment = None  # whoever waited has gone
         elif due is not None and now >= due.at_ms:
             self._moment = None
-            self.present(due.text)
+            self.present(due.text, again=True)
         else:
             self._wait(sight, now)
 
@@ -204,7 +173,7 @@ class Gate:
         try:
             decision = self._parts.doorkeeper.judge(badge, site, word, link_up=self._parts.line.up)
         except DiskError as error:
-            return self._unwritten(error, site)
+            return self._unwritten(error, site, badge)
         self._trouble = decision.unwritten
         if decision.unwritten:
             log.error("an exit was not written: %s", decision.unwritten)
@@ -221,6 +190,7 @@ class Gate:
     def _confirm(self, kind: Kind, seq: int, guest: Guest, session: Session | None) -> Shown:
         """Shows what is on the disk now, opens the way, sends it up, and remembers that it was seen."""
         shown = self._show(self._usher.passed(kind, session, guest))
+        self._answered = seq
         self._open(seq)
         self._note_shown(seq)
         return shown
@@ -244,8 +214,11 @@ class Gate:
 
     def _take_back(self) -> None:
         """Nobody went through although the way was open: that passage did not happen. Raises DiskError."""
-        if self._parts.way is not None and self._parts.way.take_back():
-            self._parts.line.flush()
+        seq = self._parts.way.take_back() if self._parts.way is not None else 0
+        if not seq:
+            return
+        self._parts.line.flush()
+        if seq == self._answered or self._parts.clock.ms() >= self._shown_until:  # else somebody else is being answered
             self._show(Shown("reading", "did_not_turn"))
 
     def _show_forced(self) -> Shown | None:
@@ -268,20 +241,24 @@ class Gate:
         clock = self._parts.clock
         same_boot = visit.boot == clock.boot
         age = clock.ms() - visit.boot_ms if same_boot else clock.ms()
-        if not self._parts.journal.was_shown(visit.seq) and age < UNSHOWN_MS:
+        unshown = not self._parts.journal.was_shown(visit.seq) and age < UNSHOWN_MS
+        if unshown and not self._parts.doorkeeper.did_not_turn(visit):
             return self._confirm(visit.kind, visit.seq, guest, None)
         window = TURN_MS if site.gate.direction is Direction.BOTH else COUNTED_MS
-        if not same_boot or age >= window:
+        if not same_boot or age >= window or self._parts.doorkeeper.did_not_turn(visit):
             return None
         at = clock.at(visit.boot_ms)
         local = at.astimezone(site.zone) if at is not None else None
         return self._show(self._usher.counted(guest, f"{local:%H:%M:%S}" if local is not None else ""))
 
-    def _unwritten(self, error: DiskError, site: Site) -> Shown:
-        """The disk failed: nobody gets in uncounted, but everybody gets out."""
+    def _unwritten(self, error: DiskError, site: Site, badge: Badge) -> Shown:
+        """The disk failed: nobody gets in uncounted, but everybody gets out who is known to be inside, or comes to a
+        gate that leads out only."""
         log.error("nothing was written: %s", error)
         self._trouble = str(error)
-        leaving = site.gate.direction is Direction.OUT
+        leaving = site.gate.direction is Direction.OUT or (
+            site.gate.direction is Direction.BOTH and self._parts.doorkeeper.is_pictured(badge, site)
+        )
         return self._let_out(Shown("goodbye", "goodbye") if leaving else Shown("trouble", "disk_full"))
 
     def _show(self, shown: Shown) -> Shown:

@@ -150,10 +150,11 @@ class Journal:
         return ""
 
     def mark_shown(self, seq: int) -> None:
-        """The visitor has seen the verdict of passage ``seq``."""
+        """The visitor has seen the verdict of passage ``seq``, and of all before it. Raises DiskError: then a power cut
+        may bring it once more, and nothing else does."""
+        self._shown = max(self._shown, seq)
         with self._disk.transaction():
-            self._disk.set_fact("shown", str(seq))
-        self._shown = seq
+            self._disk.set_fact("shown", str(self._shown))
 
     def was_shown(self, seq: int) -> bool:
         """False for an admission that was written before a power cut and never seen."""

@@ -71,11 +71,7 @@ class Pins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         least, most = RELAY_MS
         if not least <= self.relay_ms <= most:
             raise ValueError(f"relay_ms = {self.relay_ms}: write milliseconds from {least} to {most}, like 500")
-        if self.relay_active_high and NONE < self.relay < PULLED_DOWN:
-            raise ValueError(
-                f"relay = {self.relay}: this pin is high from power-up until the kiosk has started, and would open the"
-                f" door; write one from {PULLED_DOWN} to {HIGHEST}"
-            )
+        _check_relay(self.relay, active_high=self.relay_active_high)
         if self.pull not in ("up", "down"):
             raise ValueError(f'pull = "{self.pull}": write "up" for a contact to ground, "down" for one to 3.3 V')
         if not 0 <= self.bounce_ms <= MOST_BOUNCE_MS:
@@ -91,6 +87,17 @@ class Pins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def lamps(self) -> dict[str, int]:
         """The colours that are wired, each with its pin."""
         return {colour: getattr(self, colour) for colour in COLOURS if getattr(self, colour) != NONE}
+
+
+def _check_relay(pin: int, *, active_high: bool) -> None:
+    """One that is at rest in the state in which it opens would let everybody through until the kiosk has started."""
+    if pin == NONE or active_high is (pin >= PULLED_DOWN):
+        return
+    rests, others = ("low", (LOWEST, PULLED_DOWN - 1)) if pin >= PULLED_DOWN else ("high", (PULLED_DOWN, HIGHEST))
+    raise ValueError(
+        f"relay = {pin}: this pin is {rests} from power-up until the kiosk has started, and would open the door; write"
+        f" one from {others[0]} to {others[1]}, or relay_active_high = {str(not active_high).lower()}"
+    )
 
 
 def _check_numbers(pins: dict[str, int]) -> None:

@@ -91,7 +91,8 @@ def look_into(path: Path, boot: Clock) -> Store:
 
 def _told(connection: sqlite3.Connection, boot: Clock) -> Store:
     facts = dict(connection.execute("SELECT name, value FROM fact").fetchall())
-    waiting = connection.execute("SELECT count(*) FROM journal").fetchone()[0]
+    known = int(facts.get("acknowledged") or 0)
+    waiting = connection.execute("SELECT count(*) FROM journal WHERE seq > ?", (known,)).fetchone()[0]
     kept = facts.get("anchor")
     boot.adopt(msgspec.json.decode(kept, type=Anchor) if kept else None)
     state = Kept.SOUND if facts.get(CLOSED) is None else Kept.CLOSED

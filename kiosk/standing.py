@@ -80,15 +80,19 @@ class Standing:
 
     def turn(self, *, out: bool) -> None:
         """Turns the gate into a way out until it is turned back, also after a restart. Raises DiskError."""
-        with self._disk.held, self._disk.transaction():
-            self._disk.set_fact(EXIT_ONLY, self._home.gate.id if out and self._home is not None else "")
-        self._settle(self._home)
+        with self._disk.held:
+            home = self._home
+            turned = home.gate.id if out and home is not None else ""
+            with self._disk.transaction():
+                self._disk.set_fact(EXIT_ONLY, turned)
+            self._settle(home, turned)
 
-    def _settle(self, site: Site | None) -> None:
-        """``site``: as the programme has it. Another gate than the one that was turned is not."""
-        self._home = self.site = site
-        if site is not None and site.gate.direction is not Direction.OUT and self._disk.fact(EXIT_ONLY) == site.gate.id:
-            self.site = site.as_way_out()
+    def _settle(self, site: Site | None, turned: str) -> None:
+        """``site``: as the programme has it; ``turned``: the gate that is a way out. Another than that one is not."""
+        as_it_is = site
+        if site is not None and site.gate.direction is not Direction.OUT and turned == site.gate.id:
+            as_it_is = site.as_way_out()
+        self._home, self.site = site, as_it_is
 
     def learn_programme(self, news: ProgrammeNews) -> None:
         """Takes a new programme, and the gate that this kiosk stands at. Raises BadMessage for a key that is none,
@@ -97,11 +101,13 @@ class Standing:
         moved = self.site is not None and self.site.gate.id != news.gate
         held = Cursors() if moved else self.cursors
         cursors = Cursors(news.programme.version, held.badges, held.presence)
-        with self._disk.transaction():
-            self._disk.set_fact("programme", msgspec.json.encode(news).decode())
-            self._keep(cursors)
-        self.cursors = cursors
-        self._settle(site)
+        with self._disk.held:
+            turned = self._disk.fact(EXIT_ONLY) or ""
+            with self._disk.transaction():
+                self._disk.set_fact("programme", msgspec.json.encode(news).decode())
+                self._keep(cursors)
+            self.cursors = cursors
+            self._settle(site, turned)
 
     def learn_badges(self, news: BadgeNews) -> None:
         """Takes changes to badges. Raises BadMessage for damaged bitmaps, and then nothing was taken."""
@@ -243,7 +249,7 @@ class Standing:
         if cursors:
             self.cursors = msgspec.json.decode(cursors, type=Cursors)
         if programme:
-            self._settle(site_of(msgspec.json.decode(programme, type=ProgrammeNews)))
+            self._settle(site_of(msgspec.json.decode(programme, type=ProgrammeNews)), self._disk.fact(EXIT_ONLY) or "")
         if lists:
             self._highest, self._revoked, self._lists = _unpack(msgspec.json.decode(lists, type=_Lists))
         with self._disk.reading() as connection:

@@ -36,12 +36,13 @@ from kiosk.face import Face, Faces, Place, Shown, checks, corner, courier_view, 
 from kiosk.face.lamp import lamp
 from kiosk.face.screen import Screen
 from kiosk.face.sound import hours
-from kiosk.gate import Gate, Parts
+from kiosk.gate import Gate
 from kiosk.health import Diary
 from kiosk.journal import Journal
 from kiosk.machine import Machine
 from kiosk.padlock import Padlock
 from kiosk.pairing import Booth
+from kiosk.parts import Parts
 from kiosk.postbox import Postbox
 from kiosk.probes import look_at_enrolment
 from kiosk.reader import Reader, Sight

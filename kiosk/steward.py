@@ -7,6 +7,7 @@ nothing of pages: keys out, presses and badge texts in, from any thread.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -55,7 +56,7 @@ class Corner:
         self._text = ""
         self._steward: Badge | None = None
         self._forcing = Forcing(Reason.OTHER, 0, 1, 0)
-        self._forced: Forced | None = None
+        self._forced: deque[Forced] = deque()
 
     def view(self) -> View:
         """What is shown now."""
@@ -177,10 +178,9 @@ class Corner:
             return True
 
     def forced(self) -> Forced | None:
-        """A forced entry that the gate has not shown yet; given once."""
+        """A forced entry that the gate has not shown yet; each once, in their order."""
         with self._at.moved:
-            forced, self._forced = self._forced, None
-            return forced
+            return self._forced.popleft() if self._forced else None
 
     def _greet(self, badge: Badge | BadBadge, text: str) -> None:
         if isinstance(badge, BadBadge):
@@ -217,7 +217,7 @@ class Corner:
         except DiskError as error:
             self._fail(error)
             return
-        self._forced = Forced(seq, self._text, opens=self._forcing.why is not Reason.COUNTED)
+        self._forced.append(Forced(seq, self._text, opens=self._forcing.why is not Reason.COUNTED))
         self._written(note, self._forcing.bodies)
 
     def _count_out(self, bodies: int, site: Site) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from admission import seats
-from admission.passage import Kind, Passage, decode
+from admission.passage import DID_NOT_TURN, Kind, Passage, decode
 from admission.seats import Account
 from admission.venue import Exits, Room
 from kiosk.clock import Clock
@@ -27,8 +27,6 @@ MOST = 50
 """People counted at once: a slip of the finger must not free a hall's worth of seats."""
 OVER_LIMIT = "over_limit"
 NO_CLOCK = "no_clock"
-DID_NOT_TURN = "did_not_turn"
-"""The flag of what is written because nobody went through."""
 UNSENT = 200
 
 
@@ -135,7 +133,9 @@ class Stewarding:
         """
         with self._disk.held:
             passage = self._journal.passage(seq)
-            if passage is None or passage.kind is not Kind.EXIT:
+            if passage is None or DID_NOT_TURN in passage.flags:  # who is in again did not go out: no entry to annul
+                return False
+            if passage.kind is not Kind.EXIT:
                 return self.annul(seq, 0, site, flags=(DID_NOT_TURN,)) is Undo.DONE
             room = site.programme.room(passage.room)
             if room is None or room.exits is Exits.NONE:  # that exit brought no seat back

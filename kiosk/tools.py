@@ -62,6 +62,14 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Loudness:
+    """The volume that was chosen, and what is heard of it now: nothing in silent hours."""
+
+    level: int
+    heard: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """What the tools work with. ``end``: does one of ENDINGS; raises NoPower if it cannot."""
 
@@ -78,6 +86,7 @@ class Tools:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._ending = ""
 
     def open(self, stage: Stage) -> Step:
         """A tool as it is found."""
@@ -88,7 +97,7 @@ class Tools:
                 self._bench.test.begin()
                 return Step(stage)
             case Stage.VOLUME:
-                return Step(stage, sheet=self._bench.volume.level)
+                return Step(stage, sheet=self._loudness())
             case Stage.EXITS:
                 return Step(stage, sheet=self._bench.standing.exit_only)
             case _:
@@ -102,15 +111,22 @@ class Tools:
             case Stage.TEST, "again":
                 return self.open(Stage.TEST)
             case Stage.VOLUME, "louder" | "softer":
-                return Step(stage, sheet=self._bench.volume.change(1 if press == "louder" else -1))
+                self._bench.volume.change(1 if press == "louder" else -1)
+                return Step(stage, sheet=self._loudness())
             case Stage.EXITS, "turn":
                 return self._turn()
             case Stage.POWER, _ if press in ENDINGS:
+                self._ending = press
                 return Step(Stage.SURE, sheet=press)
-            case Stage.SURE, _ if press in ENDINGS:
-                return self._end(press)
+            case Stage.SURE, "yes":  # another word than before: a double tap is no answer
+                return self._end(self._ending)
+            case Stage.SURE, _:
+                return Step(stage, sheet=self._ending)
             case _:
                 return self.open(stage)
+
+    def _loudness(self) -> Loudness:
+        return Loudness(self._bench.volume.level, self._bench.volume.now())
 
     def _find(self, number: int) -> Step:
         site = self._bench.standing.site

@@ -26,7 +26,9 @@ from kiosk.pins import NONE, Beat, Pins, PinsAway, contact, output
 log = logging.getLogger(__name__)
 
 TURN_MS = 5000
-"""After an opening, for so long a signal can mean it."""
+"""After an opening, for so long a signal annuls it."""
+LATE_MS = 2000
+"""So much longer a signal could still mean it: turnstiles have timers of their own, and relays take their time."""
 AGAIN_MS = 500
 """After so long a relay that could not be switched off is tried again."""
 
@@ -45,7 +47,7 @@ class Turnstile:
     A signal is taken for the opening that it can only belong to: within 5 s of it, and while no other is as young. When
     two people go through in quick succession, a signal could be either's. It annuls neither and is logged, because an
     entry that is annulled by mistake gives the seat of somebody who sits on it to another; one that is not annulled
-    keeps a seat free until a steward or the next count finds it. When the first one's 5 s are over, a signal is the
+    keeps a seat free until a steward or the next count finds it. Some time after the first one's 5 s a signal is the
     second one's again.
     """
 
@@ -135,7 +137,7 @@ class Turnstile:
             if repeated:
                 return
             could_be = self._current(now)
-            if len(could_be) == 1:
+            if len(could_be) == 1 and now - could_be[0].at_ms <= TURN_MS:
                 self._undone.append(could_be[0].seq)
                 self._openings = []
             elif could_be:
@@ -146,7 +148,7 @@ class Turnstile:
 
     def _current(self, now: int) -> list[_Opening]:
         """The openings that a signal at this instant could mean, the oldest first."""
-        return [one for one in self._openings if now - one.at_ms <= TURN_MS]
+        return [one for one in self._openings if now - one.at_ms <= TURN_MS + LATE_MS]
 
     def _listen(self, factory: Any) -> None:
         """A door without this contact still opens."""

@@ -33,6 +33,7 @@ class Way:
 
     def __init__(self, barrier: Barrier, stewarding: Stewarding, standing: Standing) -> None:
         self._barrier, self._stewarding, self._standing = barrier, stewarding, standing
+        self._stuck: int | None = None
 
     @property
     def trouble(self) -> str:
@@ -43,7 +44,15 @@ class Way:
         """Opens for one body. To be called only when passage ``seq`` is on the disk, or for UNWRITTEN."""
         self._barrier.open(seq)
 
-    def take_back(self) -> bool:
-        """Whether nobody went through after all, and that was written. Raises DiskError."""
-        seq, site = self._barrier.undone(), self._standing.site
-        return bool(seq) and site is not None and self._stewarding.take_back(seq or UNWRITTEN, site)
+    def take_back(self) -> int:
+        """The passage for which nobody went through after all, if that was written now; 0 if there is none.
+
+        Raises DiskError; it is then tried again.
+        """
+        self._stuck = self._barrier.undone() if self._stuck is None else self._stuck
+        seq, site = self._stuck, self._standing.site
+        if seq is None or site is None:
+            return 0
+        written = seq != UNWRITTEN and self._stewarding.take_back(seq, site)
+        self._stuck = None
+        return seq if written else 0

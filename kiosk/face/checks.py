@@ -10,19 +10,22 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from admission.findings import encode
-from kiosk.face.here import guard
+from kiosk.face.here import HEADER, MARK, guard
 from kiosk.self_test import SelfTest
 
 _FRESH = {"Cache-Control": "no-store"}
 
 
 def blueprint(test: SelfTest) -> Blueprint:
-    """``/self-test`` makes one and answers when it is over; ``/self-test/now`` says how far the present one is."""
+    """``/self-test`` makes one and answers when it is over, to whoever says that it is no page; ``/self-test/now`` says
+    how far the present one is."""
     pages = Blueprint("checks", __name__)
     pages.before_request(guard)
 
     @pages.get("/self-test")
     def examine() -> ResponseReturnValue:
+        if request.headers.get(HEADER) != MARK:  # no page of another can send it
+            return {"error": "Not allowed", "what": "this is for the doctor", "do": "threshold-kiosk doctor"}, 403
         found = test.examine(with_target=request.args.get("target") != "no")
         return Response(encode(found), mimetype="application/json", headers=_FRESH)
 

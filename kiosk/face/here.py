@@ -16,19 +16,26 @@ _ELSEWHERE = {"error": "Not allowed", "what": "this is not the door's own page",
 _HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
+def nearby() -> ResponseReturnValue | None:
+    """What to answer another machine, or a page of another name; None for a browser on this one. For
+    ``before_request``."""
+    return None if _is_near() else (_ELSEWHERE, 403)
+
+
 def guard() -> ResponseReturnValue | None:
-    """What to answer anybody else; None for the door's own page. For ``before_request`` of a blueprint."""
-    return None if _is_from_here() else (_ELSEWHERE, 403)
+    """What to answer anybody but the door's own page; None for that. For ``before_request`` of a blueprint."""
+    return None if _is_near() and _is_own() else (_ELSEWHERE, 403)
 
 
-def _is_from_here() -> bool:
-    """Whether the request comes from a page of this screen on this machine.
+def _is_near() -> bool:
+    """Whether the request comes from this machine, by one of its own names: pages that had their own name lead here are
+    kept out."""
+    return _is_loopback(request.remote_addr) and _host_name(request.host) in _HERE
 
-    The host's name keeps out pages that had their own name lead here; the header, which no form can send, and the
-    origin keep out every other page in the same browser.
-    """
-    if not _is_loopback(request.remote_addr) or _host_name(request.host) not in _HERE:
-        return False
+
+def _is_own() -> bool:
+    """Whether what changes something comes from a page of this screen: the header, which no form can send, and the
+    origin keep out every other page in the same browser."""
     if request.method == "GET":
         return True
     return request.headers.get(HEADER) == MARK and request.headers.get("Origin") == request.host_url.rstrip("/")

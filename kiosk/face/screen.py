@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, render_template
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from admission.errors import ConfigError
-from kiosk.face import WAITING, Place, Shown, Status, sounds
+from kiosk.face import WAITING, Place, Shown, Status, here, sounds
 from kiosk.face.language import choose, say
 
 HEARTBEAT_S = 5.0
@@ -70,7 +70,6 @@ class Screen:
             "detail": "" if shown.about else shown.detail,
             "answer": answer,
             "sound": sounds.name(shown, place.volume),
-            "volume": place.volume,
             "link": "up" if status.link_up else "down",
             "queue": status.queue,
             "trouble": status.trouble,
@@ -96,8 +95,10 @@ class Screen:
         for corner in self._corners:
             app.register_blueprint(corner)
 
+        app.before_request(here.nearby)
+
         @app.after_request
-        def guard(response: Response) -> Response:
+        def forbid(response: Response) -> Response:
             response.headers["Content-Security-Policy"] = POLICY
             return response
 

@@ -28,8 +28,9 @@ from kiosk.clock import Clock
 from kiosk.courier import Courier
 from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals
-from kiosk.gate import Gate, Parts
+from kiosk.gate import Gate
 from kiosk.journal import Journal
+from kiosk.parts import Parts
 from kiosk.standing import Standing
 from kiosk.station import boot_ms
 from kiosk.uplink import Uplink

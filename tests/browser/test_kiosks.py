@@ -47,7 +47,8 @@ def test_the_figures_of_reading_fit_every_size(venue: Venue, window: Window) -> 
     kiosk = page.get_by_role("rowgroup").filter(has_text="k-hall-a")
     expect(kiosk.get_by_text("Trouble: xxx")).to_be_visible()
     expect(kiosk.get_by_text("blurred 0.10")).to_be_visible()
-    expect(page.get_by_role("rowgroup").filter(has_text="k-hall-b").get_by_text("No figures yet")).to_be_visible()
+    silent = page.get_by_role("rowgroup").filter(has_text="k-hall-out")  # no test tells anything of this one
+    expect(silent.get_by_text("No figures yet")).to_be_visible()
     assert overflow(page) == {}
     for width, height in SIZES.values():
         page.set_viewport_size({"width": width, "height": height})

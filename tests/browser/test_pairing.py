@@ -168,8 +168,8 @@ def test_the_digits_are_the_largest_thing_on_the_kiosk_s_screen(window: Window, 
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.locator("#name")).to_have_text("123 456")
         sizes = page.evaluate(
-            """() => ["title", "name", "advice"].map(
-                 (id) => parseFloat(getComputedStyle(document.getElementById(id)).fontSize))"""
+            """() => ["h1", "#name", ".advice"].map(
+                 (part) => parseFloat(getComputedStyle(document.querySelector(part)).fontSize))"""
         )
         assert sizes[1] == max(sizes)
         expect(page.get_by_text("Offline")).to_be_hidden()

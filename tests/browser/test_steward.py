@@ -24,9 +24,10 @@ from kiosk.face import Place, checks, sounds
 from kiosk.face.corner import blueprint
 from kiosk.face.here import HEADER, MARK
 from kiosk.face.screen import Screen
-from kiosk.gate import Gate, Parts
+from kiosk.gate import Gate
 from kiosk.journal import Journal
 from kiosk.padlock import Padlock
+from kiosk.parts import Parts
 from kiosk.position import IDLE_MS
 from kiosk.self_test import SelfTest
 from kiosk.standing import Standing
@@ -362,6 +363,15 @@ class TestTools:
         door.ms += 15_000
         expect(page.locator("#test-findings dt").first).to_have_text("BAD")
         expect(page.locator("#test-waits")).to_be_hidden()
+
+    def test_a_finger_that_comes_down_twice_switches_nothing_off(self, door: Door, window: Window) -> None:
+        page = self.open(door, window, "Restart or switch off")
+        for name, asked in (("Switch off", "Switch this kiosk off?"), ("Restart the program", "Restart the program?")):
+            page.locator("#corner").get_by_role("button", name=name, exact=True).dblclick()
+            heading(page, asked)
+            assert door.ended == []
+            press(page, "No, back")
+            heading(page, "Restart or switch off")
 
     def test_switching_off_takes_two_presses_more(self, door: Door, window: Window) -> None:
         page = self.open(door, window, "Restart or switch off")

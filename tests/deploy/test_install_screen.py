@@ -1,16 +1,9 @@
-"""How the kiosk's screen is started (deploy/show.sh), and what stands on it until the kiosk answers."""
+"""How the kiosk's screen is started (deploy/show.sh)."""
 
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
-
-from tests.browser.stage import launch
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CAGE = '#!/bin/sh\nif [ "$1" = -h ]; then printf "%s\\n" "$CAGE_HELP"; else printf "%s\\n" cage "$@"; fi\n'
@@ -67,48 +60,3 @@ def test_a_turn_that_is_none_is_refused_with_what_to_write(tmp_path: Path) -> No
 
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "write 0, 90, 180 or 270" in refused.stderr
-
-
-class Kiosk(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<title>The door</title>")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def kiosk(port: int) -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", port), Kiosk)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.browser
-def test_the_page_that_waits_gives_way_to_the_kiosk_as_soon_as_it_answers() -> None:
-    with kiosk(0) as port:
-        pass  # nobody listens there any more
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        page = browser.new_page()
-        page.clock.install()
-        page.goto(f"file://{DEPLOY}/etc/waiting.html#http://127.0.0.1:{port}/")
-        assert page.get_by_text("One moment").is_visible()
-        page.clock.run_for(61_000)
-        assert page.get_by_text("Please ask a steward").is_visible()
-        assert not page.get_by_text("One moment").is_visible()
-
-        with kiosk(port):
-            page.clock.run_for(1_000)
-            page.wait_for_url(f"http://127.0.0.1:{port}/")
-            assert page.title() == "The door"
-        browser.close()

@@ -20,8 +20,9 @@ from kiosk.disk import Disk
 from kiosk.dispatch import Dispatch, Vitals
 from kiosk.doorkeeper import Doorkeeper
 from kiosk.face import Shown, Status
-from kiosk.gate import Gate, Parts
+from kiosk.gate import Gate
 from kiosk.journal import Journal
+from kiosk.parts import Parts
 from kiosk.reader import Advice, Frame, Reading, Sight
 from kiosk.stages import Stage
 from kiosk.standing import Standing

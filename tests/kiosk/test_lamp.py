@@ -13,7 +13,7 @@ from kiosk.face import Shown, Status
 from kiosk.face.lamp import BUZZES, LIGHTS, STEADY_MS, Lamp, Lit, NoLamp, Tower, fitted, lamp
 from kiosk.face.sound import SOUNDS
 from kiosk.pins import COLOURS, Pins, PinsAway
-from tests.kiosk.wires import Torn, header, real_ms, wait_for
+from tests.kiosk.wires import Boot, Torn, header, real_ms, wait_for
 
 PINS = Pins(red=17, amber=27, green=22, white=23, buzzer=24)
 ALL = frozenset(COLOURS)
@@ -234,6 +234,16 @@ def test_the_wires_follow_what_is_shown_and_all_are_off_at_the_end() -> None:
     made.close()
     assert on(pins) == set()
     assert {pins.pin(getattr(PINS, use)).function for use in COLOURS} == {"input"}
+
+
+@pytest.mark.parametrize(("night", "beeped"), [(False, True), (True, False)])
+def test_the_buzzer_itself_is_silent_in_silent_hours_while_the_lamp_is_lit(night: bool, beeped: bool) -> None:
+    pins = header()
+    made = Lamp(PINS, pins, Boot(), lambda: night)
+    made.show(SHOWN["refused"])
+    wait_for(lambda: "red" in on(pins), "red")
+    made.close()  # after the step that lit it
+    assert any(one.state for one in pins.pin(PINS.buzzer).states) is beeped
 
 
 def test_lamps_that_are_on_at_0_volt_start_dark() -> None:

@@ -352,6 +352,22 @@ class TestTerminal:
         assert "not a pairing code" in CliRunner().invoke(main, [*given, "--replace"]).output
         assert path.read_text() == "mine"
 
+    @pytest.mark.parametrize("more", [[], ["--replace"]])
+    def test_a_kiosk_that_systemd_hands_an_enrolment_is_not_given_another_that_it_would_not_use(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+    ) -> None:
+        handed = tmp_path / "handed.json"
+        monkeypatch.setattr("kiosk.__main__.HANDED_OVER", handed)
+        given = ["--data", str(tmp_path / "data"), "enrol", "--code", "TE:X", *more]
+        assert "not a pairing code" in CliRunner().invoke(main, given).output
+        handed.touch()
+
+        answer = CliRunner().invoke(main, given)
+
+        assert answer.exit_code == 1
+        assert f"{handed} is there, and systemd hands it to the kiosk" in answer.output
+        assert not list(tmp_path.rglob("enrolment.json"))
+
 
 class TestPostbox:
     @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense", "ftp://127.0.0.1/", "http://[/", "http://h:x/"])

@@ -21,6 +21,7 @@ WRONG = {
     "relay = 17\nrelay_ms = 99": "relay_ms = 99: write milliseconds from 100 to 10000",
     "relay = 17\nrelay_ms = 10001": "relay_ms = 10001",
     "relay = 8": "relay = 8: this pin is high from power-up",
+    "relay = 17\nrelay_active_high = false": "relay = 17: this pin is low from power-up",
     "did_not_turn = 22": "did_not_turn = 22: only beside a relay",
     'relay = 17\ndid_not_turn = 22\npull = "none"': 'pull = "none": write "up" for a contact to ground',
     'relay = 17\ndid_not_turn = 3\npull = "down"': "did_not_turn = 3: this pin is pulled up",

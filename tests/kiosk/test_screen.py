@@ -184,3 +184,11 @@ class TestWords:
         states = {refusal(why).state for why in Why} | {"waiting", "moment", "welcome", "goodbye", "counted", "trouble"}
         drawn = {name for group in pictures for name in group.split()}
         assert states <= drawn
+
+
+def test_no_other_machine_and_no_page_of_another_name_reads_it(shown: Screen) -> None:
+    client = shown.app().test_client()
+    shown.show(WELCOME)
+    for path in ("/", "/events", "/static/face.js"):
+        assert client.get(path, environ_overrides={"REMOTE_ADDR": "10.1.2.3"}).status_code == 403
+        assert client.get(path, headers={"Host": "evil.example"}).status_code == 403

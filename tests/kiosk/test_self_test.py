@@ -9,10 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from flask import Flask
 
 from admission.findings import Finding, Level, good
 from admission.target import TEXT
 from kiosk.diagnosis import Wanted
+from kiosk.face.checks import blueprint
+from kiosk.face.here import HEADER, MARK
 from kiosk.reader.sight import Advice, Frame, Sight
 from kiosk.self_test import BRIEF_MS, ENOUGH, EVERY_MS, LASTS_MS, LATE_MS, SelfTest
 from tests.eyes import stare
@@ -215,3 +218,23 @@ def test_whoever_asks_is_answered_even_if_nobody_feeds() -> None:
     test = SelfTest(later, WANTED)
     (camera,) = test.examine()
     assert camera.level is Level.BAD
+
+
+@pytest.mark.parametrize("path", ["/self-test", "/self-test/now"])
+def test_only_this_very_machine_can_have_it_made_or_be_told_of_it(path: str) -> None:
+    hands, made = Hands(), Flask(__name__)
+
+    def later() -> int:
+        hands.ms += 500
+        return hands.ms
+
+    test = SelfTest(later, WANTED)
+    made.register_blueprint(blueprint(test))
+    client = made.test_client()
+    strangers = (
+        client.get(path, headers={HEADER: MARK}, environ_overrides={"REMOTE_ADDR": "192.168.1.7"}),
+        client.get(path, headers={HEADER: MARK, "Host": "door.example.org"}),
+    )
+    assert [reply.status_code for reply in strangers] == [403, 403]
+    assert test.findings() == [], "none was begun"
+    assert client.get(path, headers={HEADER: MARK}).status_code == 200

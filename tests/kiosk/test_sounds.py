@@ -38,6 +38,17 @@ def test_the_page_gets_each_as_a_file_and_nothing_else() -> None:
         assert client.get(f"/sounds/{path}.wav").status_code == 404
 
 
+def test_the_page_names_the_sound_at_the_volume_of_that_moment() -> None:
+    place = Place(volume=30)
+    screen = Screen(lambda: place)
+    screen.show(Shown("welcome", "welcome"))
+    assert screen.state()["sound"] == "welcome-30"
+    place = Place(volume=85)
+    assert screen.state()["sound"] == "welcome-85"
+    place = Place(volume=0)
+    assert screen.state()["sound"] == ""
+
+
 def test_each_answer_is_heard_once_and_a_trouble_that_goes_on_not_again() -> None:
     screen = Screen(lambda: Place(volume=60))
     heard = []

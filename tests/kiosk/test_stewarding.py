@@ -8,7 +8,7 @@ from admission.errors import DiskError
 from admission.passage import Kind
 from kiosk.stages import Note, Stage
 from kiosk.stewarding import MOST, OVER_LIMIT, Reason, Undo
-from server import badges
+from server import badges, fleet
 from server.store import schema
 from server.store.engine import PostgresStore, SqliteStore
 from tests.kiosk.watch import Watches
@@ -230,6 +230,17 @@ class TestAnnulling:
         one.hold_up("p1", later_ms=25_000)
         assert one.kiosk.face.now == "goodbye"
         assert one.annul() is Note.LEFT
+
+    def test_it_is_annulled_where_it_happened_though_the_kiosk_moved(self, opened: Watches, sqlite_store: Either) -> None:
+        one = opened("hall-a")
+        one.hold_up("p1")
+        sqlite_store.write(lambda c: fleet.assign(c, "k-hall-a", "salon-door", "hall-a", one.kiosk.time()))
+        one.kiosk.hear()
+        assert one.kiosk.standing.site is not None
+        assert one.kiosk.standing.site.gate.id == "salon-door"
+        assert one.annul() is Note.ANNULLED
+        [passage] = one.written(Kind.ANNULLED)
+        assert (passage.room, passage.gate, passage.session) == ("hall", "hall-a", "keynote")
 
     def test_people_counted_in_are_annulled_together(self, opened: Watches) -> None:
         one = opened("hall-a")

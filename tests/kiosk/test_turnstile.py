@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.pins import Pins, PinsAway
-from kiosk.turnstile import TURN_MS, NoTurnstile, Turnstile, turnstile
+from kiosk.turnstile import LATE_MS, TURN_MS, NoTurnstile, Turnstile, turnstile
 from tests.kiosk.wires import Boot, Burnt, Deaf, Torn, header, real_ms, wait_for
 
 PINS = Pins(relay=17, relay_ms=100, did_not_turn=22)
@@ -53,7 +53,7 @@ def levels(pin: Any) -> list[bool]:
 
 @pytest.mark.parametrize("active_high", [True, False])
 def test_the_relay_is_off_until_a_passage_opens_it(active_high: bool) -> None:
-    door = Door(Pins(relay=17, relay_active_high=active_high, did_not_turn=22))
+    door = Door(Pins(relay=17 if active_high else 5, relay_active_high=active_high, did_not_turn=22))
     assert door.relay.function == "output"
     assert door.relay.state is not active_high
     door.signal()
@@ -155,11 +155,20 @@ def test_a_signal_that_could_mean_two_people_annuls_neither_and_is_logged(
 
 def test_when_the_first_one_is_surely_through_a_signal_is_the_second_ones(door: Door) -> None:
     door.turnstile.open(7)
-    door.clock.ms += 2000
+    door.clock.ms += 3000
     door.turnstile.open(8)
-    door.clock.ms += 3001
+    door.clock.ms += TURN_MS + LATE_MS - 3000 + 1
     door.signal()
     assert door.undone() == [8]
+
+
+def test_a_signal_that_comes_a_little_late_does_not_annul_whoever_came_next(door: Door) -> None:
+    door.turnstile.open(7)
+    door.clock.ms += TURN_MS + 1
+    door.turnstile.open(8)
+    door.clock.ms += 40
+    door.signal()
+    assert door.undone() == []
 
 
 def test_a_signal_before_the_next_opening_is_kept_until_it_is_asked_for(door: Door) -> None:
@@ -196,9 +205,9 @@ def test_whatever_happens_only_a_passage_that_a_signal_can_only_mean_is_annulled
             door.turnstile.open(number)
             continue
         door.signal()
-        open_still = [seq for seq, at in opened.items() if door.clock.ms - at <= TURN_MS and seq not in undone]
-        if len(open_still) == 1:
-            allowed.add(open_still[0])
+        could_be = [seq for seq, at in opened.items() if door.clock.ms - at <= TURN_MS + LATE_MS and seq not in undone]
+        if len(could_be) == 1 and door.clock.ms - opened[could_be[0]] <= TURN_MS:
+            allowed.add(could_be[0])
         undone += door.undone()
     door.turnstile.close()
     assert set(undone) <= allowed

@@ -10,7 +10,7 @@ from admission.errors import DiskError
 from admission.record import Record
 from admission.rules import Why
 from admission.wire import ProgrammeNews
-from kiosk.usher import Usher
+from kiosk.usher import Guest, Usher
 from tests.kiosk.conftest import Doors, Kiosk
 
 
@@ -89,6 +89,17 @@ class TestName:
         change(kiosk, show_names=False)
         assert kiosk.show("p4") == "welcome"
         assert (kiosk.face.shown[-1].name, kiosk.face.shown[-1].speaks) == ("", "hi")
+
+    def test_no_refusal_and_no_badge_counted_already_has_a_name_though_the_event_shows_names(self, door: Doors) -> None:
+        kiosk = door("hall-a")
+        site = kiosk.standing.site
+        assert site is not None
+        usher = Usher(kiosk.standing, kiosk.line)
+        assert usher.know(kiosk.world.tokens["p1"], site) == Guest("Person 1", "en")
+        guest = usher.know(kiosk.world.tokens["p3"], site)
+        assert guest.name == "Person 3"
+        told = [usher.counted(guest, "14:05:00"), *(usher.refused(why, site, guest) for why in Why)]
+        assert not any("Person" in repr(shown) for shown in told)
 
 
 class TestWhereToGo:

@@ -66,6 +66,13 @@ class TestPage:
         assert (status, headers["Content-Type"]) == (200, "image/jpeg")
         assert headers["Cache-Control"] == "no-store"
 
+    def test_no_other_page_in_the_same_browser_can_show_it_as_its_own(self, half_lit: np.ndarray) -> None:
+        finder = Viewfinder()
+        without = self.ask(finder)[1]
+        finder.see(half_lit, 0)
+        shown = self.ask(finder)[1]
+        assert [one["Cross-Origin-Resource-Policy"] for one in (without, shown)] == ["same-origin", "same-origin"]
+
     def test_no_other_machine_and_no_page_of_another_name_sees_it(self, half_lit: np.ndarray) -> None:
         finder = Viewfinder()
         finder.see(half_lit, 0)

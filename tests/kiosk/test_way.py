@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from admission.errors import DiskError
-from admission.passage import Kind
+from admission.passage import DID_NOT_TURN, Kind
+from admission.wire import ProgrammeNews
 from kiosk.stages import Stage
-from kiosk.stewarding import DID_NOT_TURN, Reason
+from kiosk.stewarding import Reason
 from kiosk.way import UNWRITTEN
 from server.store.engine import PostgresStore, SqliteStore
 from tests.kiosk.watch import Watch, Watches
@@ -175,16 +177,161 @@ class TestDidNotTurn:
         one.gate.step(one.kiosk.frame)
         assert [passage.kind for passage in one.written()] == [Kind.EXIT]
 
-    def test_a_disk_that_fails_then_stops_nothing_and_is_said(
+    def test_a_disk_that_fails_then_is_said_and_the_signal_is_not_forgotten(
         self, watch: Watches, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         one = watch("hall-a")
         turnstile = behind(one)
         show(one, "p1")
         turnstile.stuck = [1]
-        monkeypatch.setattr(one.kiosk.journal, "append", fail)
+        with monkeypatch.context() as broken:
+            broken.setattr(one.kiosk.journal, "append", fail)
+            one.gate.step(one.kiosk.frame)
+            assert one.kiosk.face.status.trouble == "the disk is full"
         one.gate.step(one.kiosk.frame)
-        assert one.kiosk.face.status.trouble == "the disk is full"
+        assert [passage.of for passage in one.written(Kind.ANNULLED)] == [1]
+
+    @pytest.mark.parametrize("cut", [True, False])
+    def test_however_often_somebody_tries_to_leave_only_as_many_seats_come_back_as_bodies(
+        self, watch: Watches, cut: bool
+    ) -> None:
+        """With the line up the seat goes back to the server at once, so that who stays inside is counted as forced."""
+        one = watch("hall-out")
+        one.kiosk.line.cut = cut
+        turnstile = behind(one)
+        for number in (1, 3, 5):
+            assert show(one, "p1") == "goodbye"
+            assert turnstile.opened[-1] == number
+            turnstile.stuck = [number]
+            one.gate.step(one.kiosk.frame)
+            assert one.kiosk.face.now == "did_not_turn"
+        account = one.kiosk.standing.account("hall")
+        assert account.exits == account.entries + account.forced == 3
+        one.kiosk.ms += 2_000
+        assert one.gate.present(one.kiosk.world.tokens["p1"]).key == "goodbye"
+
+    def test_at_a_two_way_gate_whoever_did_not_go_out_may_try_again_at_once(self, watch: Watches) -> None:
+        one = watch("salon-door")
+        turnstile = behind(one)
+        assert show(one, "p1") == "welcome"
+        assert show(one, "p1") == "goodbye"
+        turnstile.stuck = [2]
+        one.gate.step(one.kiosk.frame)
+        one.kiosk.ms += 2_000
+        assert one.gate.present(one.kiosk.world.tokens["p1"]).key == "goodbye"
+        assert turnstile.opened == [1, 2, 4]
+
+    def test_what_says_so_does_not_cover_the_answer_to_the_next(self, watch: Watches) -> None:
+        one = watch("hall-a")
+        turnstile = behind(one)
+        show(one, "p1")
+        one.kiosk.ms += 1_500
+        one.gate.present(one.kiosk.world.tokens["p2"])
+        turnstile.stuck = [1]
+        one.gate.step(one.kiosk.frame)
+        assert one.kiosk.face.now == "welcome"
+        assert [passage.of for passage in one.written(Kind.ANNULLED)] == [1]
+
+
+class TestOnePassageOneOpening:
+    def test_a_forced_entry_that_is_shown_later_does_not_bring_an_earlier_green_back(self, opened: Watches) -> None:
+        one = opened("hall-a")
+        turnstile = behind(one)
+        one.corner.choose(Stage.REASON)
+        one.corner.give_reason(Reason.OTHER)
+        one.corner.has_no_badge()  # passage 1, not shown yet
+        assert show(one, "p1") == "welcome"  # passage 2
+        one.gate.step(one.kiosk.frame)  # passage 1 is shown
+        one.kiosk.ms += 30_000
+        assert one.gate.present(one.kiosk.world.tokens["p1"]).key != "welcome"
+        assert turnstile.opened == [2, 1]
+
+    def test_a_disk_on_which_nothing_can_be_marked_opens_no_second_time(
+        self, watch: Watches, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = watch("hall-a")
+        turnstile = behind(one)
+        monkeypatch.setattr(one.kiosk.disk, "set_fact", fail)
+        assert show(one, "p1") == "welcome"
+        for _ in range(3):
+            one.kiosk.ms += 3_000
+            assert one.gate.present(one.kiosk.world.tokens["p1"]).key == "counted"
+        assert turnstile.opened == [1]
+
+    def test_everybody_whom_a_steward_forces_between_two_frames_is_let_in(self, opened: Watches) -> None:
+        one = opened("hall-a")
+        turnstile = behind(one)
+        one.force()
+        one.force()
+        one.corner.choose(Stage.COUNT_IN)
+        one.corner.count(3)
+        for _ in range(4):
+            one.gate.step(one.kiosk.frame)
+        assert turnstile.opened == [1, 2]
+
+    def test_a_reader_that_fails_at_every_frame_keeps_no_forced_entry_back(
+        self, opened: Watches, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = opened("hall-a")
+        turnstile = behind(one)
+
+        def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("the reader is dead")
+
+        monkeypatch.setattr(one.kiosk.script, "look", broken)
+        one.force()
+        one.gate.step(one.kiosk.frame)
+        assert turnstile.opened == [1]
+
+
+class TestAWayOutThatWasTurned:
+    def test_codes_that_are_no_badge_open_nothing_there(self, watch: Watches) -> None:
+        one = watch("hall-a")
+        one.kiosk.standing.turn(out=True)
+        turnstile = behind(one)
+        assert show(one, "https://example.org") == "not_ours"
+        assert turnstile.opened == []
+
+    def test_only_somebody_who_is_known_to_be_inside_brings_a_seat_back(self, watch: Watches) -> None:
+        one = watch("hall-a")
+        assert show(one, "p1") == "welcome"
+        one.kiosk.standing.turn(out=True)
+        for who in ("p2", "p1"):
+            assert show(one, who) == "goodbye"
+        assert one.kiosk.standing.account("hall").exits == 1
+
+    def test_news_of_the_programme_never_makes_it_an_entry_for_a_moment(self, watch: Watches) -> None:
+        one = watch("hall-a")
+        standing = one.kiosk.standing
+        standing.turn(out=True)
+        seen: list[bool] = []
+        fact = one.kiosk.disk.fact
+
+        def look(name: str) -> str | None:
+            seen.append(standing.exit_only)
+            return fact(name)
+
+        kept = fact("programme")
+        assert kept is not None
+        news = msgspec.json.decode(kept, type=ProgrammeNews)
+        one.kiosk.disk.fact = look  # type: ignore[method-assign]
+        standing.learn_programme(news)
+        assert seen
+        assert all(seen)
+        assert standing.exit_only
+
+
+def test_somebody_inside_gets_out_of_a_two_way_gate_although_the_disk_cannot_be_read(
+    watch: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = watch("salon-door")
+    turnstile = behind(one)
+    assert show(one, "p1") == "welcome"
+    one.kiosk.hear()
+    monkeypatch.setattr(one.kiosk.journal, "last_visit", fail)
+    assert show(one, "p1") == "goodbye"
+    assert show(one, "p4") == "disk_full"
+    assert turnstile.opened == [1, UNWRITTEN]
 
 
 def test_what_is_wrong_with_the_barrier_is_said_to_staff(watch: Watches) -> None:

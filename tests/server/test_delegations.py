@@ -58,7 +58,7 @@ def post(site: Site, role: str, name: str, **form: str) -> int:
 def test_figures_count_people_once(site: Site) -> None:
     with site.store.read() as connection:
         one = delegations.one_of(connection, "Land 1")
-    assert one == delegations.Delegation("Land 1", members=12, came=4, inside=4)
+    assert (one.name, one.members, one.came, one.inside) == ("Land 1", 12, 4, 4)  # other tests set quotas
 
 
 def test_a_quota_is_set_changed_and_removed_and_each_stands_in_the_trail(venue: Either) -> None:

@@ -30,7 +30,6 @@ function report(face) {
   for (const part of ["gate", "room"]) say(part, face[part]);
   if (face.gate) document.title = face.gate;
   clock.dataset.zone = face.zone;
-  document.getElementById("corner").dataset.volume = face.volume;
   footer.dataset.link = face.link;
   say("trouble", face.trouble);
   say("queue", String(face.queue)).parentElement.hidden = face.queue === 0;

@@ -4,6 +4,7 @@
 import { play } from "./sound.js";
 
 const POLL_MS = 500;
+const STEP = 5; // the kiosk makes its sounds at volumes of so many
 const KINDS = { entry: "In", exit: "Out", refused: "Refused", forced: "Forced in", annulled: "Annulled" };
 const LISTED = {
   yes: "On the list of this session",
@@ -35,13 +36,14 @@ const ENDINGS = {
 };
 
 const clock = document.getElementById("clock");
-const corner = document.getElementById("corner");
 
 let level;
 let polling;
+let polls = 0; // counts the tests, so that what belongs to an earlier one ends itself
 
 export function layOut(view) {
   clearTimeout(polling);
+  polls += 1;
   const draw = { found, last, test, volume, exits, sure }[view.stage];
   if (draw) draw(view.sheet);
   if (view.stage !== "volume") level = undefined;
@@ -71,30 +73,30 @@ function last(passages) {
 }
 
 async function test() {
+  const mine = polls;
   const waits = document.getElementById("test-waits");
   waits.hidden = false;
   try {
     const answer = await fetch("/self-test/now");
     const { on, findings } = await answer.json();
-    if (corner.dataset.stage !== "test") return;
+    if (mine !== polls) return;
     waits.hidden = !on;
     pairs("test-findings", findings.map((one) => [LEVELS[one.level], told(one), one.level]));
     if (!on) return;
   } catch {
     // the kiosk is away: asked again
   }
-  polling = setTimeout(test, POLL_MS);
+  if (mine === polls) polling = setTimeout(test, POLL_MS);
 }
 
 function told(one) {
   return `${one.topic}: ${one.words}${one.fix ? ` → ${one.fix}` : ""}`;
 }
 
-function volume(now) {
+function volume({ level: now, heard }) {
   put("volume-level", String(now));
-  const heard = Number(corner.dataset.volume);
   document.getElementById("volume-silent").hidden = !(now > 0 && heard === 0);
-  if (level !== undefined && level !== now && now > 0) play(`welcome-${now}`); // so loud
+  if (level !== undefined && level !== now && heard > 0) play(`welcome-${Math.round(heard / STEP) * STEP}`); // so loud
   level = now;
 }
 
@@ -111,7 +113,6 @@ function exits(out) {
 
 function sure(ending) {
   put("sure-what", ENDINGS[ending]);
-  document.getElementById("sure-yes").dataset.press = ending;
 }
 
 function time(at) {
