@@ -112,6 +112,7 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_every_page_is_accessible_light_and_within_its_screen(summit: Summit, window: Window) -> None:
     """An admin opens them all; other roles see less of the same pages."""

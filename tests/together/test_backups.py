@@ -38,7 +38,7 @@ from tests.together.test_restore import (
 )
 from tests.world import utc_now
 
-pytestmark = [pytest.mark.together, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.together, pytest.mark.long, pytest.mark.timeout(180)]
 LIMIT = 30
 HALL = Arena(limit=LIMIT, people=140, gates=2)
 

@@ -17,7 +17,7 @@ from tests.together.proxy import Cut
 from tests.together.storm import delivered
 from tests.world import utc_now
 
-pytestmark = [pytest.mark.together, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.together, pytest.mark.long, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.together.storm import delivered
 from tests.together.supervisors import FIRST, do, era, raised
 from tests.world import utc_now
 
-pytestmark = [pytest.mark.together, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.together, pytest.mark.long, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
 LIMIT = 30
 
 

@@ -13,7 +13,7 @@ from tests.together.busy import Arena, busy_site
 from tests.together.fleet import Fleet
 from tests.together.storm import Storm, assert_never_over, assert_nothing_lost
 
-pytestmark = [pytest.mark.together, pytest.mark.xdist_group("together"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.together, pytest.mark.long, pytest.mark.xdist_group("together"), pytest.mark.timeout(180)]
 
 
 def weather(folder: Path, arenas: Sequence[Arena], seed: int, seconds: float) -> list[Storm]:
