@@ -231,7 +231,7 @@ class TestAnnulling:
         assert one.kiosk.face.now == "goodbye"
         assert one.annul() is Note.LEFT
 
-    def test_it_is_annulled_where_it_happened_though_the_kiosk_moved(self, opened: Watches, sqlite_store: Either) -> None:
+    def test_it_is_annulled_where_it_was_though_the_kiosk_moved(self, opened: Watches, sqlite_store: Either) -> None:
         one = opened("hall-a")
         one.hold_up("p1")
         sqlite_store.write(lambda c: fleet.assign(c, "k-hall-a", "salon-door", "hall-a", one.kiosk.time()))
