@@ -38,6 +38,7 @@ find_missing() { # sets missing; chromium's own lock needs nothing beside it, a 
     has_command wlr-randr || missing="$missing wlr-randr"
     has_command dbus-daemon || missing="$missing dbus"
     [ -e /usr/share/pam-configs/systemd ] || missing="$missing libpam-systemd"
+    [ -e /usr/lib/polkit-1/polkitd ] || missing="$missing polkitd" # without it logind gives nobody the console
     has_command chromium || has_command chromium-browser || missing="$missing chromium"
 }
 

@@ -14,6 +14,8 @@ turn=${THRESHOLD_SCREEN_TURN:-0}
 page=${THRESHOLD_SCREEN_PAGE:-http://127.0.0.1:8090/}
 here=$(cd "$(dirname "$0")" && pwd -P)
 place=${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:?there is no folder in memory for the profile of the browser}}
+XDG_RUNTIME_DIR=$place # the session's own lies where this service may not write
+export XDG_RUNTIME_DIR
 
 die() {
     printf '%s\n' "$@" >&2

@@ -7,6 +7,7 @@ never deleted. Time is passed in; what to do with a backup is in :mod:`server.re
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from server.config import Config
 from server.store import copies
 from server.store.engine import file_of
 from server.store.instants import from_ms
+from server.store.serving import serving
 
 STALE = timedelta(minutes=20)
 """With a timer of five minutes, three have failed by then."""
@@ -33,7 +35,8 @@ SLACK = timedelta(minutes=1)
 ASIDE = "set-aside"
 """The folder beside the database for what a restore has replaced."""
 _NAME = re.compile(r"threshold-(\d{8}T\d{6}Z)\.db")
-_ASIDE = re.compile(r"threshold-(\d{8}T\d{6}Z)(?:-broken)?\.db(?:-wal|-shm|-journal)?")
+_PART = re.compile(_NAME.pattern + r"\.part(?:-wal|-shm|-journal)?")
+_ASIDE = re.compile(r"threshold-(\d{8}T\d{6}Z)(?:-broken)?\.db(?:\.part)?(?:-wal|-shm|-journal)?")
 _STAMP = "%Y%m%dT%H%M%SZ"
 Space = Callable[[Path], tuple[int, int, int]]
 
@@ -44,10 +47,10 @@ class NothingToBackUp(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a database holds. ``event``: its number and epoch (ms), which no other event shares; ``number``: of its
-    last commit; ``cut``: when somebody was last erased (ms), or 0."""
+    """What a database holds. ``event``: its number, and epoch (ms) and a hash of the signing key, which no other event
+    shares; ``number``: of its last commit; ``cut``: when somebody was last erased (ms), or 0."""
 
-    event: tuple[int, int]
+    event: tuple[int, int, str]
     name: str
     era: int
     passages: int
@@ -74,12 +77,18 @@ class Done:
 
 
 def database(config: Config) -> Path:
-    """The file that is backed up. Raises NothingToBackUp on PostgreSQL, or before there is one."""
+    """The file that is backed up. Raises NothingToBackUp on PostgreSQL or before there is one, ConfigError if it was
+    lost."""
     path = file_of(config.url)
     if path is None:
         raise NothingToBackUp(
             "this server's database is PostgreSQL, which is backed up with its own tools (pg_dump, or pg_basebackup "
             "with an archive of the WAL); docs/backups.md gives the commands"
+        )
+    if not path.exists() and any(one.exists() for one in (Path(f"{path}.turn"), stage(path), path.parent / ASIDE)):
+        raise ConfigError(
+            f"the database {path} is gone, and what was beside it is there: put a backup in its place, again if that "
+            "was interrupted (threshold-server backups, then threshold-server restore FILE)"
         )
     if not path.exists():
         raise NothingToBackUp(f"there is no database at {path} yet; run threshold-server init first")
@@ -130,7 +139,7 @@ def contents_of(connection: sqlite3.Connection, path: Path) -> Contents:
     tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not {"event", "passage", "alembic_version"} <= tables:
         raise ConfigError(f"{path} is not a database of Threshold's server")
-    row = connection.execute("SELECT number, epoch, name, era FROM event").fetchone()
+    row = connection.execute("SELECT number, epoch, name, era, signing_seed FROM event").fetchone()
     if row is None:
         raise NothingToBackUp(f"{path} holds no event yet; run threshold-server init first")
     # Passages are only ever appended, and one process writes at a time: the last one's number is their count.
@@ -139,7 +148,8 @@ def contents_of(connection: sqlite3.Connection, path: Path) -> Contents:
     ended = "(what = 'erased' AND about = 'person') OR (what = 'cut' AND about = 'retention')"
     query = f"SELECT COALESCE(MAX(at), 0) FROM trail WHERE {ended}"  # noqa: S608 - a constant
     [cut] = connection.execute(query).fetchone() if "trail" in tables else (0,)
-    return Contents((row[0], row[1]), row[2], row[3], passages, number, cut)
+    key = hashlib.sha256(repr(row[4]).encode()).hexdigest()[:16]
+    return Contents((row[0], row[1], key), row[2], row[3], passages, number, cut)
 
 
 def make(source: Path, where: Path, clock: Callable[[], datetime], space: Space = shutil.disk_usage) -> Done:
@@ -150,7 +160,7 @@ def make(source: Path, where: Path, clock: Callable[[], datetime], space: Space 
     all, used and free.
     """
     with _alone(where):
-        for left in where.glob("threshold-*.db.part*"):  # its maker is dead: this process is alone
+        for left, _ in _named(where, _PART):  # its maker is dead: this process is alone
             left.unlink()
         _check_space(source, where, space)
         at = clock().astimezone(UTC).replace(microsecond=0)
@@ -165,7 +175,8 @@ def make(source: Path, where: Path, clock: Callable[[], datetime], space: Space 
         finally:
             copies.remove(part)
         copies.sync(where)
-        gone = _thin(where, at, found) + _clear_aside(source.parent / ASIDE, at, _erased(found))
+        gone = _thin(where, at, found) + _clear_aside(source.parent / ASIDE, at, found)
+        clear_stage(source)
         return Done(Backup(whole, at, whole.stat().st_size, found), gone)
 
 
@@ -174,38 +185,76 @@ def name(at: datetime, what: str = "") -> str:
     return f"threshold-{at.astimezone(UTC):{_STAMP}}{what}.db"
 
 
+def stage(source: Path) -> Path:
+    """The folder beside the database in which a restore makes a copy ready."""
+    return source.with_name(f"{source.name}.restoring")
+
+
+def clear_stage(source: Path) -> None:
+    """Throws away what an interrupted restore has left there, names and all, unless one is at it now."""
+    if stage(source).is_dir():
+        with suppress(ConfigError, OSError), serving(f"sqlite:///{source}"):
+            shutil.rmtree(stage(source), ignore_errors=True)
+
+
 def _thin(where: Path, made: datetime, of: Contents) -> int:
-    """Deletes what is not kept of this event's backups; how many."""
-    ours = [one for one in listed(where) if one.contents.event == of.event]
+    """Deletes what is not kept of this event's backups, and those whose event cannot be told any more, by their dates;
+    how many."""
+    found = [(path, at, _read(path, at)) for path, at in _named(where) if copies.is_copy(path)]
+    ours = [one for _, at, one in found if one is not None and at != made and one.contents.event == of.event]
     spared = rotation.kept((one.at for one in ours), made, _erased(of))
-    old = [one for one in ours if one.at not in spared]
-    for one in old:
-        copies.remove(one.path)
+    old = [one.path for one in ours if one.at not in spared or _may_hold(one.at, made, of, one.contents)]
+    damaged = [(path, at) for path, at, one in found if one is None]
+    old += [path for path, at in damaged if at < made - rotation.LONGEST or _may_hold(at, made, of, None)]
+    for path in old:
+        copies.remove(path)
     return len(old)
 
 
-def _clear_aside(where: Path, now: datetime, cut: datetime | None) -> int:
-    """Deletes what a restore has set aside and is too old, or may hold somebody who was erased; how many files."""
-    too_old = now - rotation.LONGEST
-    old = [path for path, at in _named(where, _ASIDE) if at < too_old or (cut is not None and at <= cut)]
+def _clear_aside(where: Path, now: datetime, of: Contents) -> int:
+    """Deletes what a restore has set aside and is too old, but for the last, or may hold somebody who was erased; how
+    many files."""
+    found: dict[Path, tuple[datetime, list[Path]]] = {}
+    for path, at in _named(where, _ASIDE):
+        found.setdefault(where / re.sub(r"\.db.*", ".db", path.name), (at, []))[1].append(path)
+    newest, too_old = max((at for at, _ in found.values()), default=now), now - rotation.LONGEST
+    old = [
+        file
+        for whole, (at, files) in found.items()
+        if at < min(too_old, newest) or _may_hold(at, now, of, _held(whole))
+        for file in files
+    ]
     for path in old:
         path.unlink()
     return len(old)
 
 
-def _read(path: Path, at: datetime) -> Backup | None:
-    if not copies.is_copy(path):
-        return None
+def _may_hold(at: datetime, now: datetime, of: Contents, held: Contents | None) -> bool:
+    """Whether a copy from then may hold somebody who was erased from this event. It does if it knows of fewer erasures,
+    whatever its date says; one that cannot be read (None) is judged by its date, and is no use with one to come."""
+    cut = _erased(of)
+    if cut is None or (held is not None and held.event != of.event):
+        return False
+    return at <= cut or (at > now if held is None else held.cut < of.cut)
+
+
+def _held(path: Path) -> Contents | None:
+    """What a copy holds; None if that cannot be read."""
     try:
-        return Backup(path, at, path.stat().st_size, contents(path))
+        return contents(path)
     except (ConfigError, DiskError, OSError):
         return None
 
 
+def _read(path: Path, at: datetime) -> Backup | None:
+    held = _held(path) if copies.is_copy(path) else None
+    return None if held is None else Backup(path, at, path.stat().st_size, held)
+
+
 def _named(where: Path, pattern: re.Pattern[str] = _NAME) -> Iterator[tuple[Path, datetime]]:
-    """The files whose names are ours, and the instants in them."""
+    """The files whose names are ours, and the instants in them; no links, nor folders."""
     for path in where.iterdir() if where.is_dir() else ():
-        if found := pattern.fullmatch(path.name):
+        if (found := pattern.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
             with suppress(ValueError):  # digits that are no date: not ours
                 yield path, datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC)
 
@@ -228,7 +277,7 @@ def _check_space(source: Path, where: Path, space: Space) -> None:
 @contextmanager
 def _alone(where: Path) -> Iterator[None]:
     """While no other process makes a backup in the folder; one that does is waited for."""
-    handle = os.open(where / ".turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(where / ".turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

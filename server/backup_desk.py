@@ -6,18 +6,21 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
+from sqlalchemy import select
 
 from admission.errors import ConfigError
 from server import backup, recovery, restore
 from server.backup import Backup, NothingToBackUp
 from server.config import Config
 from server.recovery import Restored
-from server.store.engine import file_of, identity_of, transaction, was_put_back
+from server.store.engine import Reader, Turn, file_of, identity_of, transaction, was_put_back
 from server.store.instants import to_ms
+from server.store.schema import event
 
 Clock = Callable[[], datetime]
 NOTHING = 3
@@ -39,16 +42,33 @@ def register(group: click.Group, now: Clock) -> None:
 
 def notice_restore(config: Config, now: Clock) -> None:
     """A database that was put back from a copy begins a new era before the first kiosk is heard."""
-    put_back = was_put_back(config.url)
-    if not put_back and file_of(config.url) is not None:
-        return
-    with transaction(config.url) as connection:
-        copied = restore.check_home(connection, identity_of(connection), to_ms(now()), put_back=put_back)
+    put_back, path = was_put_back(config.url), file_of(config.url)
+    copied = False
+    if put_back or path is None:
+        known = 0 if path is None else _era_beside(path)
+        with transaction(config.url) as connection:
+            home = identity_of(connection)
+            copied = restore.check_home(connection, home, to_ms(now()), put_back=put_back, at_least=known)
+    if path is not None:
+        _note_era(path)
     if copied:
         click.echo(
             "this database is an older copy of itself: no seat is granted until every kiosk has reported and a "
             "supervisor has confirmed each room (page Supervision, or: threshold-server act confirm-room)"
         )
+
+
+def _era_beside(path: Path) -> int:
+    turn = Turn(path)
+    with closing(turn):
+        return turn.era()
+
+
+def _note_era(path: Path) -> None:
+    """For a restore that cannot read this database any more: eras never come again."""
+    turn, reader = Turn(path), Reader(f"sqlite:///{path}")
+    with closing(turn), turn, closing(reader), reader.read() as connection:
+        turn.note_era(connection.execute(select(event.c.era)).scalar() or 0)
 
 
 def _add_backup(group: click.Group, now: Clock) -> None:
@@ -119,7 +139,7 @@ def _next(done: Restored) -> list[str]:
     lines.append(f"3. two supervisors confirm each room (page Acts, or threshold-server act confirm-room): {rooms}")
     lines.append(
         "4. do again what was done since the backup and that no kiosk knows of: badges, people and kiosks added, "
-        "locks, limits, revocations, check-ins by hand, users"
+        "locks, limits, revocations (of API keys too), check-ins by hand, users"
     )
     return lines
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import Connection, insert, select
 
 from admission.errors import ConfigError
+from admission.pairing import MAX_URL
 from admission.wire import Enrolment
 from server import event
 from server.phrase import phrase
@@ -19,10 +21,11 @@ from server.store.schema import device, gate
 def add_kiosk(connection: Connection, name: str, gate_id: str, server: str, seed: bytes, now: datetime) -> Enrolment:
     """Adds the kiosk to the gate; what it returns goes to the kiosk, once: it holds the kiosk's own key.
 
-    ``server``: the address under which the kiosk will reach this server. Raises ConfigError for a bad or taken name
-    and for an unknown gate.
+    ``server``: the address under which the kiosk will reach this server. Raises ConfigError for a bad or taken name,
+    an unknown gate and an address that is none.
     """
     check_new(connection, name, gate_id)
+    check_address(server)
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     enrol(connection, name, gate_id, public, now)
     ours = event.read(connection).signing.public_key().public_bytes_raw()
@@ -45,6 +48,25 @@ def check_free(connection: Connection, name: str) -> None:
     """Raises ConfigError if a kiosk has this name."""
     if connection.execute(select(device.c.id).where(device.c.id == name)).first() is not None:
         raise ConfigError(phrase("a kiosk {name!r} exists already; choose another name", name=name))
+
+
+def check_address(server: str) -> None:
+    """Raises ConfigError for what kiosks cannot call, or would call otherwise than the rest of this program expects:
+    they take http:// and https:// in lower case, and nothing behind the path."""
+    try:
+        parts = urlsplit(server)
+        good = (
+            server.startswith(("http://", "https://"))
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        good = False
+    extra = good and (parts.query or parts.fragment or "@" in parts.netloc)
+    if not good or extra or len(server) > MAX_URL or re.search(r"[^\x21-\x7e]", server):
+        raise ConfigError(
+            phrase("address {given!r}: write http://host:port or https://host, as kiosks reach it", given=server[:80])
+        )
 
 
 def enrol(connection: Connection, name: str, gate_id: str, public: bytes, now: datetime) -> None:

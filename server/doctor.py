@@ -242,6 +242,12 @@ def backups(age: timedelta | None, stale: timedelta) -> Finding:
     return good("backups", f"the newest is {span(age)} old")
 
 
+def unseen(folder: str, why: str) -> Finding:
+    """The backups' folder cannot be looked into."""
+    fix = "see that its disk is mounted, and that the folder is there and belongs to the server's user"
+    return bad("backups", f"{folder} cannot be looked into: {why}", fix)
+
+
 def kiosks(those: Sequence[Kiosk]) -> Iterator[Finding]:
     """One line for each with trouble, and one for the others."""
     ill = sorted((one for one in those if one.troubles), key=lambda one: (not one.grave, one.name))

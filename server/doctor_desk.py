@@ -123,9 +123,19 @@ def _kept(config: Config, file: Path | None, now: Clock) -> Iterator[Finding]:
         return
     secret = [file] if file.exists() else []
     yield from doctor.disk(probes.try_folder(file.parent, secret, lambda: now().timestamp()))
-    where = backup.folder(config)
-    newest = backup.newest(where, now()) if where is not None else None
-    yield doctor.backups(None if newest is None else now() - newest, backup.STALE)
+    if (where := backup.folder(config)) is not None:
+        yield _backups(where, now(), named=bool(config.backups))
+
+
+def _backups(where: Path, now: datetime, *, named: bool) -> Finding:
+    """``named``: the folder is in the settings, so that somebody has to have made it."""
+    try:
+        if named and not where.is_dir():
+            return doctor.unseen(str(where), "it is not there")
+        newest = backup.newest(where, now)
+    except OSError as error:
+        return doctor.unseen(str(where), error.strerror or str(error))
+    return doctor.backups(None if newest is None else now - newest, backup.STALE)
 
 
 def _contents(connection: Connection, config: Config, now: Clock, address: str) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ The trail says that somebody was erased, and names nobody.
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +19,7 @@ from server.columns import search_text
 from server.mentions import Named, Scrubber
 from server.phrase import phrase
 from server.store.instants import to_ms
-from server.store.schema import badge, export, listing, passage, person, printed, roll_mark, room, stay
+from server.store.schema import badge, event, export, listing, passage, person, printed, roll_mark, room, stay
 from server.traces import Cut, Subject
 from server.trail import Who
 
@@ -112,10 +114,18 @@ def erase(connection: Connection, ref: str, typed: str, reason: str, who: Who, n
     if not reason.strip():
         raise ConfigError(phrase("give a reason: it is written into the audit trail"))
     done = traces.cut(connection, [one], to_ms(now), WHY)
-    facts = {"badges": list(one.serials), "reason": Scrubber([named(one)]).text(reason.strip()[:1000])}
+    facts = {"badges": list(one.serials), "trace": tracer(connection)(one.ref)}
+    facts |= {"reason": Scrubber([named(one)]).text(reason.strip()[:1000])}
     counts = {name: getattr(done, name) for name in ("passages", "stays", "texts")}
     trail.note(connection, who, to_ms(now), "erased", "person", one.mark, facts | counts)
     return one, done
+
+
+def tracer(connection: Connection) -> Callable[[str], str]:
+    """What stands for a reference in the trail, so that whoever was erased is found again in a backup from before. It
+    leads to nobody without the event's keys, and the reference."""
+    seed = bytes(connection.execute(select(event.c.signing_seed)).scalar_one())
+    return lambda ref: hmac.digest(seed, b"threshold erased\0" + ref.lower().encode(), "sha256")[:16].hex()
 
 
 def named(one: Subject) -> Named:

@@ -52,7 +52,7 @@ def render(
     backup_age: float | None = None,
 ) -> bytes:
     """The exposition text. ``board``: the one that security watches; then counts by kind; ``backup_age``: seconds since
-    the newest backup, None where there is none."""
+    the newest backup, infinite where one is missed, None where there need not be any."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(board, passages, incidents, backup_age))
     return generate_latest(registry)

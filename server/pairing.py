@@ -6,12 +6,10 @@ kiosk that missed the answer may ask again. Knows nothing of pages, HTTP or came
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -176,7 +174,7 @@ def gates(connection: Connection) -> list[tuple[str, str]]:
 
 def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
     devices.check_new(connection, wanted.name, wanted.gate)
-    _check_address(wanted.server)
+    devices.check_address(wanted.server)
     is_open = (pairing.c.state.in_(UNDECIDED), pairing.c.expires > to_ms(now))
     names = set(connection.execute(select(pairing.c.device).where(*is_open)).scalars())
     if wanted.name in names:
@@ -185,23 +183,6 @@ def _check(connection: Connection, wanted: Wanted, now: datetime) -> None:
         )
     if len(names) >= MAX_OPEN:
         raise ConfigError(phrase("{most} pairings are open; finish or cancel one first", most=MAX_OPEN))
-
-
-def _check_address(server: str) -> None:
-    try:
-        parts = urlsplit(server)
-        good = (
-            server.startswith(("http://", "https://"))
-            and bool(parts.hostname)
-            and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        good = False
-    extra = good and (parts.query or parts.fragment or "@" in parts.netloc)
-    if not good or extra or len(server) > words.MAX_URL or re.search(r"[^\x21-\x7e]", server):
-        raise ConfigError(
-            phrase("address {given!r}: write http://host:port or https://host, as kiosks reach it", given=server[:80])
-        )
 
 
 def _by_token(connection: Connection, token: bytes, now: datetime) -> Pairing | None:

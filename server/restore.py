@@ -45,16 +45,17 @@ def raise_era(connection: Connection, at_least: int, now: int, facts: dict[str, 
     return era
 
 
-def check_home(connection: Connection, identity: str, now: int, *, put_back: bool) -> bool:
+def check_home(connection: Connection, identity: str, now: int, *, put_back: bool, at_least: int = 0) -> bool:
     """At the start: begins a new era if the database was put back to an earlier state, or is another copy of itself
-    than the one that was used last (``identity``: what names this one). Whether it did."""
+    than the one that was used last (``identity``: what names this one). ``at_least``: an era that is known to have
+    been, which the new one is above. Whether it did."""
     home = connection.execute(select(event.c.home)).scalar_one()
     if home != identity:
         connection.execute(update(event).values(home=identity))
     copied = put_back or (home != identity and home != "")
     if copied:
         unmark(connection)
-        raise_era(connection, 0, now, {"noticed": "at the start"})
+        raise_era(connection, at_least, now, {"noticed": "at the start"})
     return copied
 
 

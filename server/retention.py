@@ -24,6 +24,7 @@ from server.store import versions
 from server.store.engine import Store
 from server.store.instants import from_ms, to_ms
 from server.store.schema import badge, companion, export, passage, person, quota, session
+from server.store.schema import trail as kept
 from server.traces import Cut
 from server.trail import Who
 
@@ -128,7 +129,7 @@ def _step(connection: Connection, now: datetime, who: Who, so_far: Cut) -> Cut |
             trail.note(connection, who, to_ms(now), "began", "retention", "", _counts(facts))
         return traces.cut(connection, people, to_ms(now), WHY)
     texts = _cut_rest(connection)
-    if so_far != Cut():
+    if so_far != Cut() or _is_unfinished(connection):
         trail.note(connection, who, to_ms(now), "cut", "retention", "", _counts(so_far + Cut(texts=texts)))
     return None
 
@@ -141,6 +142,12 @@ def _cut_rest(connection: Connection) -> int:
     connection.execute(update(companion).where(companion.c.delegation != "").values(delegation=""))
     filters = update(export).where(export.c.filters != "{}", export.c.ended.is_not(None))
     return connection.execute(filters.values(filters="{}")).rowcount
+
+
+def _is_unfinished(connection: Connection) -> bool:
+    """Whether the trail says that a run began, and not that one was finished since: its process died in between."""
+    ours = (kept.c.about == "retention") & kept.c.what.in_(["began", "cut"])
+    return connection.execute(select(kept.c.what).where(ours).order_by(kept.c.id.desc()).limit(1)).scalar() == "began"
 
 
 def _counts(of: Cut | Held) -> dict[str, object]:

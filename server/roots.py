@@ -32,7 +32,7 @@ def read(file: str) -> str:
 
 def applies(address: str) -> bool:
     """Whether a kiosk that reaches the server under this address has anything to hold against the roots."""
-    return address.startswith("https://")
+    return address.lower().startswith("https://")
 
 
 def pinned(enrolment: Enrolment, file: str) -> Enrolment:

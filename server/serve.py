@@ -70,10 +70,14 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         where = backup.folder(self._config)
         if where is None:
             return
-        app.config["BACKUPS"] = where
         parts = app.extensions["threshold"]
         watchman = Watchman(
-            parts.store, where, self._clock, lambda: parts.hub.tell(ROOMS), lambda: bool(parts.hub.serving())
+            parts.store,
+            where,
+            self._clock,
+            lambda: parts.hub.tell(ROOMS),
+            lambda: bool(parts.hub.serving()),
+            expected=bool(self._config.backups),
         )
         app.extensions["threshold_watchman"] = watchman
         watchman.start()

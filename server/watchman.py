@@ -1,7 +1,8 @@
 """The watchman: looks at the backups once a minute, and raises an incident when no new one has come for too long.
 
-Only where there have been any: a server that was started by hand, for a demonstration, has no timer that makes them.
-The folder and the clock are passed in.
+Only where there have been any, or where their folder was set: a server that was started by hand, for a demonstration,
+has no timer that makes them. The newest that was seen counts on when the disk with all of them is away. The folder and
+the clock are passed in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,14 +29,17 @@ FIRST, LOOK, TICK_S = timedelta(minutes=10), timedelta(minutes=1), 20.0
 
 @dataclass
 class Watchman:
-    """``heard`` is called after an incident was raised. The thread holds on to nothing: it ends within seconds once the
-    watchman is let go of, or ``serving`` says so."""
+    """``heard`` is called after an incident was raised. ``expected``: there have to be backups, if none was ever seen
+    too. The thread holds on to nothing: it ends within seconds once the watchman is let go of, or ``serving`` says so.
+    """
 
     store: Store
     where: Path
     clock: Callable[[], datetime]
     heard: Callable[[], None]
     serving: Callable[[], bool] = lambda: True
+    expected: bool = False
+    _seen: datetime | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -46,10 +51,10 @@ class Watchman:
         """Whether an incident was raised now. A failure is logged, and the next look is another try."""
         try:
             now = self.clock()
-            newest = backup.newest(self.where, now)
-            if newest is None or now - newest <= backup.STALE:
+            if (age := self.age(now)) is None or age <= backup.STALE:
                 return False
-            facts = {"newest": newest.isoformat(), "folder": str(self.where)}
+            newest = self._seen.isoformat() if self._seen is not None else ""
+            facts = {"newest": newest, "folder": str(self.where)}
             with self.store.read() as connection:
                 known = incidents.is_open(connection, KIND, Place())
             if known:
@@ -61,6 +66,16 @@ class Watchman:
         if raised:
             self.heard()
         return raised
+
+    def age(self, now: datetime) -> timedelta | None:
+        """Of the newest backup that is there, or was when it was last looked for; ``timedelta.max`` where there should
+        be one, None where there need not. Never raises OSError: a disk that cannot be read is one that is away."""
+        with suppress(OSError):
+            self._seen = backup.newest(self.where, now) or self._seen
+        if self._seen is None:
+            return timedelta.max if self.expected else None
+        self._seen = min(self._seen, now)  # the clock was ahead when it was made
+        return now - self._seen
 
     def close(self) -> None:
         """Ends looking."""

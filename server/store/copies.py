@@ -10,7 +10,7 @@ import os
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from admission.errors import DiskError
@@ -102,7 +102,8 @@ def put(whole: Path, place: Path) -> None:
             writing.execute("PRAGMA journal_mode=WAL")
             writing.execute("PRAGMA synchronous=FULL")
             reading.backup(writing)
-            writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with suppress(sqlite3.Error):  # it is there, in the WAL; a full disk leaves it to the next checkpoint
+                writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
         raise DiskError(f"{place} could not be written over: {error}; it is what it was") from error
 

@@ -69,11 +69,12 @@ class Turn:
 
     The file also holds the number of the last commit, which the database holds as its ``user_version``: one that is
     behind the file was put back from a copy. The database is on the disk before the number is, so that a power cut
-    leaves the file behind, never ahead.
+    leaves the file behind, never ahead. Behind it stands an era that the database was in, for when that is lost.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Raises OSError, also where a link lies in the file's place: root opens it too, in a folder of another's."""
+        self._file = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def number(self) -> int:
         """The number of the last commit; 0 if none is known."""
@@ -84,6 +85,16 @@ class Turn:
         first = self.number() == 0
         os.pwrite(self._file, number.to_bytes(8, "big"), 0)
         if first:
+            os.fsync(self._file)
+
+    def era(self) -> int:
+        """The last era that was noted; 0 if none is known."""
+        return int.from_bytes(os.pread(self._file, 8, 8), "big")
+
+    def note_era(self, era: int) -> None:
+        """The database on the disk is in this era."""
+        if era > self.era():
+            os.pwrite(self._file, era.to_bytes(8, "big"), 8)
             os.fsync(self._file)
 
     def close(self) -> None:
@@ -250,16 +261,21 @@ def identity_of(connection: Connection) -> str:
 
 
 def migrate(url: str) -> None:
-    """Brings the schema to the newest revision, making an empty database if there is none."""
+    """Brings the schema to the newest revision, all of it or, if interrupted, not at all; makes an empty database if
+    there is none."""
     parsed = _parse(url)
-    if parsed.get_backend_name() == "sqlite":
-        path = Path(str(parsed.database))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # it holds the keys of the badges
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = parsed.render_as_string(hide_password=False)
-    command.upgrade(config, "head")
+    if parsed.get_backend_name() != "sqlite":
+        command.upgrade(config, "head")
+        return
+    path = Path(str(parsed.database))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # it holds the keys of the badges
+    turn = Turn(path)
+    with closing(turn), turn:  # no number is noted: whether this is an older copy is looked at after it
+        command.upgrade(config, "head")
 
 
 def _existing(parsed: URL) -> Path:

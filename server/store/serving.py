@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from admission.errors import ConfigError
@@ -29,16 +29,36 @@ def serving(url: str) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """While the database is replaced: no server runs on it, and none can start. Raises ConfigError if one runs."""
+    """While the database is replaced: no server runs on it, and none can start. Raises ConfigError if one runs, or if
+    another program of the same user has it open: a server of a version that knew no lock."""
     words = "is in use by a running server; stop that first (systemctl stop threshold-server), then try again"
     with _locked(path, fcntl.LOCK_EX, words):
+        if other := _open_in(path):
+            raise ConfigError(
+                f"the database {path} is in use by process {other}; stop that first, or wait until a backup is made, "
+                "then try again"
+            )
         yield
+
+
+def _open_in(path: Path, processes: Path = Path("/proc")) -> int:
+    """The number of another process that has the file open, as far as this user may know; 0: none."""
+    if not path.exists():
+        return 0
+    there, own = path.stat(), str(os.getpid())
+    for number in (one.name for one in processes.iterdir() if one.name.isdecimal() and one.name != own):
+        with suppress(OSError):  # another user's, or it has ended
+            for link in (processes / number / "fd").iterdir():
+                with suppress(OSError):  # closed by now
+                    if os.path.samestat(link.stat(), there):
+                        return int(number)
+    return 0
 
 
 @contextmanager
 def _locked(path: Path, how: int, otherwise: str) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(f"{path}.serving", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(f"{path}.serving", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(handle, how | fcntl.LOCK_NB)

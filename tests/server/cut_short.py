@@ -25,6 +25,8 @@ BEFORE: dict[str, tuple[object, str]] = {
     "before the commit is noted": (engine.Turn, "note"),
 }
 POINTS = (*BEFORE, "while it is written over")
+MISSING = tuple(point for point in POINTS if point != "while it is written over")
+"""Where there is no database, or none that can be read: the copy is renamed into its place."""
 
 
 def main(path: Path, file: Path, point: str) -> None:

@@ -23,7 +23,8 @@ from server.backup import NothingToBackUp
 from server.config import Config
 from server.store import copies
 from server.store.engine import PostgresStore, SqliteStore, migrate, transaction, was_put_back
-from server.store.schema import setting
+from server.store.schema import event, setting
+from server.store.serving import alone
 from server.trail import Who
 from tests.server.desk import Server, badge_of
 from tests.world import World, make_world, utc_now
@@ -231,6 +232,95 @@ def test_backups_from_before_somebody_was_erased_go_with_the_next_one(store: Eit
     assert gone not in content
 
 
+def test_whatever_may_hold_somebody_who_was_erased_goes_whatever_its_name_or_state(
+    store: Either, source: Path, where: Path
+) -> None:
+    ahead = backup.make(source, where, after(12 * 60)).backup.path  # a clock was wrong
+    torn = where / backup.name(NOW - timedelta(hours=2))
+    content = ahead.read_bytes()
+    torn.write_bytes(content[:100] + b"\xff" * 200 + content[300:])
+    later = where / backup.name(NOW + timedelta(hours=14))
+    later.write_bytes(torn.read_bytes())
+    aside, left = source.parent / backup.ASIDE, backup.stage(source)
+    for folder in (aside, left):
+        folder.mkdir()
+    part = aside / f"{backup.name(NOW - timedelta(hours=1))}.part"
+    for copy in (part, left / source.name):
+        copy.write_bytes(content)
+    store.write(lambda c: erasure.erase(c, "p60", "p60", "asked for it", Who("o"), NOW + timedelta(minutes=1)))
+    done = backup.make(source, where, after(5))
+    assert names(where) == [done.backup.path.name]
+    assert list(aside.iterdir()) == []
+    assert not left.exists()
+
+
+def test_the_copy_that_a_restore_makes_ready_now_is_left_alone(source: Path, where: Path) -> None:
+    backup.stage(source).mkdir()
+    with alone(source):
+        backup.clear_stage(source)
+        assert backup.stage(source).is_dir()
+    backup.clear_stage(source)
+    assert not backup.stage(source).exists()
+
+
+def test_a_damaged_backup_goes_after_fourteen_days_and_what_is_not_ours_stays(source: Path, where: Path) -> None:
+    content = backup.make(source, where, after()).backup.path.read_bytes()
+    old, young = (where / backup.name(NOW - timedelta(days=days)) for days in (15, 13))
+    for path in (old, young):
+        path.write_bytes(content[:100] + b"\xff" * 200 + content[300:])
+    foreign = where / backup.name(NOW - timedelta(days=16))
+    foreign.write_bytes(b"no database")
+    backup.make(source, where, after(5))
+    assert (old.exists(), young.exists(), foreign.exists()) == (False, True, True)
+
+
+def test_a_backup_deletes_no_file_that_only_looks_a_little_like_its_own(source: Path, where: Path) -> None:
+    for name in ("threshold-final.db.part", "threshold-notes.db.parts-list.txt"):
+        (where / name).write_bytes(b"somebody's")
+    (where / "threshold-20260101T000000Z.db.part").symlink_to(where / "threshold-final.db.part")
+    (where / "threshold-20260102T000000Z.db.part").mkdir()
+    before = names(where)
+    done = backup.make(source, where, after())
+    assert names(where) == sorted([*before, done.backup.path.name])
+
+
+def test_what_was_set_aside_of_another_event_outlives_an_erasure_in_this_one(
+    store: Either, source: Path, where: Path, tmp_path: Path
+) -> None:
+    aside = source.parent / backup.ASIDE
+    aside.mkdir()
+    url = f"sqlite:///{tmp_path / 'other' / 'threshold.db'}"
+    migrate(url)
+    with transaction(url) as connection:
+        make_world(connection, utc_now() - timedelta(days=30), people=3, kiosks=())
+    other, ours = aside / backup.name(NOW), aside / backup.name(NOW - timedelta(minutes=1))
+    copies.take(tmp_path / "other" / "threshold.db", other)
+    copies.take(source, ours)
+    store.write(lambda c: erasure.erase(c, "p60", "p60", "asked for it", Who("o"), NOW + timedelta(minutes=1)))
+    backup.make(source, where, after(5))
+    assert list(aside.iterdir()) == [other]
+
+
+def test_a_clock_that_leaps_ahead_leaves_the_last_that_was_set_aside(source: Path, where: Path) -> None:
+    aside = source.parent / backup.ASIDE
+    aside.mkdir()
+    for minutes in (0, 5):
+        copies.take(source, aside / backup.name(after(minutes)()))
+    assert backup.make(source, where, after(20 * 24 * 60)).gone == 1
+    assert list(aside.iterdir()) == [aside / backup.name(after(5)())]
+
+
+def test_two_events_of_the_same_number_begun_in_the_same_hour_are_told_apart(
+    source: Path, where: Path, tmp_path: Path
+) -> None:
+    first = backup.make(source, where, after()).backup.contents
+    with transaction(f"sqlite:///{source}") as connection:
+        connection.execute(update(event).values(signing_seed=b"x" * 32))
+    second = backup.make(source, where, after(5)).backup.contents
+    assert first.event[:2] == second.event[:2]
+    assert first.event != second.event
+
+
 # The commands, and where they are used
 
 
@@ -259,6 +349,15 @@ def test_a_backup_begun_while_somebody_was_being_erased_goes_too(store: Either, 
     between = backup.make(source, where, after(0.5)).backup.path
     backup.make(source, where, after(5))
     assert not between.exists()
+
+
+@pytest.mark.parametrize("beside", ["threshold.db.turn", "threshold.db.restoring", backup.ASIDE])
+def test_a_database_that_is_gone_is_no_event_that_was_never_begun(tmp_path: Path, beside: str) -> None:
+    (tmp_path / beside).mkdir()
+    lost = run(tmp_path, "backup")
+    assert lost.exit_code == 1
+    assert "is gone" in lost.output
+    assert "threshold-server restore FILE" in lost.output
 
 
 def test_where_there_is_nothing_to_copy_the_command_says_so_with_a_status_of_its_own(tmp_path: Path) -> None:

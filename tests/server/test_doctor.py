@@ -224,6 +224,23 @@ class TestCalled:
         assert examined(config)["backups"].level is Level.GOOD
         assert examined(config, now=utc_now() + timedelta(minutes=30))["backups"].level is Level.BAD
 
+    def test_backups_on_a_disk_that_is_away_are_told(self, venue: Either, tmp_path: Path) -> None:
+        config = config_of(venue, tmp_path, backups=str(tmp_path / "usb"))
+        told = examined(config)["backups"]
+        assert (told.level, "usb cannot be looked into: it is not there" in told.words) == (Level.BAD, True)
+
+    def test_backups_that_may_not_be_read_end_nothing(
+        self, venue: Either, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def barred(*_words: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(backup, "newest", barred)
+        found = examined(config_of(venue, tmp_path))
+        assert found["backups"].level is Level.BAD
+        assert "Permission denied" in found["backups"].words
+        assert "versions" in found
+
     def test_kiosks_are_named_with_their_gate_and_what_ails_them(self, server: Server, tmp_path: Path) -> None:
         for gate in GATES:
             server.exchange(server.kiosk(gate))

@@ -21,7 +21,7 @@ from admission.venue import Exits
 from server import acts, badges, disclosure, erasure, trail, tray, workshop
 from server.acts import Actor
 from server.event import zone_of
-from server.store import quotas
+from server.store import quotas, schema
 from server.store.engine import migrate, open_store
 from server.store.holders import Holder
 from server.store.instants import to_ms
@@ -113,6 +113,21 @@ class TestErasing:
         assert int(str(row["changed"])) > int(str(before["changed"]))
         assert {r["badge"] for r in server.rows(passage)} >= {number}  # the chain holds the badge's id and no more
         assert [r["holder"] for r in server.rows(stay) if r["serial"] == number >> 32] == [-(number >> 32)]
+
+    def test_the_trail_holds_what_finds_them_in_a_backup_and_leads_to_nobody_without_the_events_keys(
+        self, plain: Server
+    ) -> None:
+        def traces() -> list[str]:
+            with plain.store.read() as connection:
+                return [erasure.tracer(connection)(ref) for ref in ("p5", "P5", "p6")]
+
+        same, again, other = traces()
+        assert same == again != other
+        erase(plain, "p5")
+        [said] = [row for row in plain.rows(schema.trail) if row["what"] == "erased"]
+        assert f'"trace":"{same}"' in str(said["facts"])
+        plain.store.write(lambda c: c.execute(update(schema.event).values(signing_seed=b"x" * 32)))
+        assert traces()[0] != same
 
     def test_who_is_inside_stays_counted(self, plain: Server) -> None:
         day(plain)

@@ -86,7 +86,8 @@ def put_seats(store: Either, room: str, entries: int, *, forced: int = 0, held: 
     counters = {"era": 1, "granted": entries + held, "returned": 0, "entries": entries, "exits": 0, "forced": forced}
 
     def put(connection: Connection) -> None:
-        devices.add_kiosk(connection, name, {"hall": "hall-a", "salon": "salon-door"}[room], "", bytes(32), NOON)
+        gate = {"hall": "hall-a", "salon": "salon-door"}[room]
+        devices.add_kiosk(connection, name, gate, "http://127.0.0.1:1", bytes(32), NOON)
         connection.execute(insert(schema.incarnation).values(**mine, **chain))
         connection.execute(insert(schema.account).values(**mine, **counters, room=room, arrivals=0))
 

@@ -485,6 +485,26 @@ class TestRoots:
             os.umask(before)
         assert wire.decode_enrolment(out.read_bytes()).ca == pem
 
+    @pytest.mark.parametrize("address", ["HTTPS://server", "Http://server", "server:8080", "https://server?x=1", ""])
+    def test_an_address_that_a_kiosk_would_not_pin_or_could_not_call_makes_no_enrolment(
+        self, tmp_path: Path, address: str
+    ) -> None:
+        url = f"sqlite:///{tmp_path / 'threshold.db'}"
+        migrate(url)
+        with transaction(url) as connection:
+            make_world(connection, utc_now(), people=3, kiosks=())
+        given = ["--data", str(tmp_path), "add-kiosk", "k", "--gate", "hall-a", "--server", address]
+        answer = CliRunner().invoke(main, [*given, "--out", str(tmp_path / "k.json")])
+        assert answer.exit_code == 1
+        assert "write http://host:port or https://host" in answer.output
+        assert not (tmp_path / "k.json").exists()
+        with transaction(url) as connection:
+            assert devices.keys(connection) == {}
+
+    def test_the_scheme_of_an_address_counts_as_browsers_write_it_too(self) -> None:
+        assert roots.applies("HTTPS://server")
+        assert not roots.applies("http://https://server")
+
     def test_without_a_file_nothing_is_pinned(self) -> None:
         given = wire.Enrolment(device="k", seed=bytes(32), server="https://server", server_key=bytes(32))
         assert roots.pinned(given, "") == given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from admission.errors import ConfigError, ThresholdError
 from admission.passage import Kind
@@ -211,6 +212,22 @@ class TestACut:
         assert run(plain).people == 60 - 3 * 7
         assert counts(plain) == before
         assert wrongs(plain) == ""
+
+    def test_a_run_that_died_before_it_said_that_it_was_done_is_said_to_be(self, plain: Server) -> None:
+        later(plain)
+
+        def dies(work: Callable[[Connection], Cut | None]) -> Cut | None:
+            if one(plain, select(func.count()).select_from(person)) == 0:
+                raise RuntimeError("the power goes")
+            return plain.store.write(work)
+
+        with pytest.raises(RuntimeError):
+            retention.run(dies, lambda: plain.now)
+        assert run(plain) == Cut()
+        said = [str(row["what"]) for row in plain.rows(schema.trail) if row["about"] == "retention"]
+        assert sorted(said) == ["began", "cut"]
+        run(plain)
+        assert len([row for row in plain.rows(schema.trail) if row["about"] == "retention"]) == 2
 
     def test_somebody_with_two_badges_stays_one_body(self, plain: Server) -> None:
         """They came in with one and left with the other: the pair holds, and so does the proof."""

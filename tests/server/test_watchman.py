@@ -61,6 +61,49 @@ def test_where_there_never_was_a_backup_nothing_is_raised(store: Either, where: 
     assert opened(store) == []
 
 
+def test_a_disk_that_is_away_with_all_the_backups_is_told_and_so_is_one_that_never_came(
+    store: Either, where: Path
+) -> None:
+    moment = [NOW]
+    watchman = Watchman(store, where, lambda: moment[0], lambda: None)
+    backup.make(where.parent / "threshold.db", where, lambda: NOW)
+    assert not watchman.look()
+    where.rename(where.parent / "unmounted")
+    moment[0] += timedelta(minutes=21)
+    assert watchman.look()
+    assert watchman.age(moment[0]) == timedelta(minutes=21)
+    store.write(lambda c: incidents.resolve(c, 1, "admin", "it was away", 1))
+    begun_anew = Watchman(store, where, lambda: moment[0], lambda: None, expected=True)
+    assert begun_anew.look()
+    assert begun_anew.age(moment[0]) == timedelta.max
+    where.mkdir()  # where it is mounted, without it
+    store.write(lambda c: incidents.resolve(c, 2, "admin", "it was away", 1))
+    assert begun_anew.look()
+
+
+def test_a_disk_that_went_away_while_the_clock_was_ahead_is_told_too(store: Either, where: Path) -> None:
+    moment = [NOW + timedelta(days=300)]
+    watchman = Watchman(store, where, lambda: moment[0], lambda: None)
+    backup.make(where.parent / "threshold.db", where, lambda: moment[0])
+    assert not watchman.look()
+    where.rename(where.parent / "unmounted")
+    moment[0] = NOW
+    assert not watchman.look()
+    moment[0] += timedelta(minutes=21)
+    assert watchman.look()
+
+
+def test_a_folder_that_fails_is_a_disk_that_is_away(
+    store: Either, where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_words: object) -> None:
+        raise PermissionError(13, "Permission denied", str(where))
+
+    monkeypatch.setattr(backup, "newest", fails)
+    assert Watchman(store, where, lambda: NOW, lambda: None, expected=True).look()
+    assert not Watchman(store, where, lambda: NOW, lambda: None).look()
+
+
 def test_a_backup_that_a_wrong_clock_has_dated_ahead_hides_nothing(store: Either, where: Path) -> None:
     source = where.parent / "threshold.db"
     backup.make(source, where, lambda: NOW)
@@ -83,4 +126,13 @@ def test_the_age_of_the_newest_backup_is_a_figure_once_there_is_one(store: Eithe
     assert "threshold_backup_age_seconds" not in client.get("/metrics").text
     backup.make(where.parent / "threshold.db", where, lambda: NOW)
     assert "\nthreshold_backup_age_seconds 420.0\n" in client.get("/metrics").text
+    where.rename(where.parent / "unmounted")
+    assert "\nthreshold_backup_age_seconds 420.0\n" in client.get("/metrics").text
+    app.extensions["threshold_watchman"].close()
+
+
+def test_the_age_is_infinite_where_a_folder_was_set_and_no_backup_came(store: Either, where: Path) -> None:
+    config = Config(data=str(where.parent), metrics_open=True, backups=str(where.parent / "usb"))
+    app = Gunicorn(config, lambda: NOW).load()
+    assert "\nthreshold_backup_age_seconds +Inf\n" in app.test_client().get("/metrics").text
     app.extensions["threshold_watchman"].close()

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from pathlib import Path
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from server import backup, metrics
+from server import metrics
 from server.api_keys import Scope
 from server.metrics import Tally
 from server.store.instants import to_ms
 from server.web.api.doorman import Doorman, Turned, turned
 
 if TYPE_CHECKING:
+    from server.watchman import Watchman
     from server.web import Parts
 
 OPEN = "METRICS_OPEN_HERE"
 """In app.config: whether this machine may scrape without a key."""
-BACKUPS = "BACKUPS"
-"""In app.config: the folder of the backups, where there is one."""
+WATCHMAN = "threshold_watchman"
+"""In app.extensions: who knows the age of the newest backup, where there is one."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -52,6 +54,9 @@ def _is_here() -> bool:
 
 
 def _backup_age(parts: Parts) -> float | None:
-    where: Path | None = current_app.config.get(BACKUPS)
-    newest = backup.newest(where, now := parts.clock()) if where is not None else None
-    return None if newest is None else (now - newest).total_seconds()
+    """In seconds; infinite where there should be one and none was ever seen."""
+    watchman: Watchman | None = current_app.extensions.get(WATCHMAN)
+    age = watchman.age(parts.clock()) if watchman is not None else None
+    if age is None:
+        return None
+    return math.inf if age == timedelta.max else age.total_seconds()
