@@ -58,6 +58,7 @@ def post(site: Site, role: str, name: str, **form: str) -> int:
 def test_figures_count_people_once(site: Site) -> None:
     with site.store.read() as connection:
         one = delegations.one_of(connection, "Land 1")
+    assert one is not None
     assert (one.name, one.members, one.came, one.inside) == ("Land 1", 12, 4, 4)  # other tests set quotas
 
 
