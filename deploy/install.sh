@@ -11,7 +11,7 @@
 #   --tls NAMES   Caddy with an authority of its own in front: every name and number under which this server is reached,
 #                 with commas between (deploy/tls.sh). --no-tls takes it away. Neither: what is there stays.
 #   --screen      the kiosk's page full-screen on this machine's display (deploy/screen.sh). --no-screen takes it away.
-#                 Neither: what is there stays; a new kiosk gets it if it has a display and no desktop.
+#                 Neither: what is there stays; a new kiosk gets it on a Raspberry Pi that has /dev/dri and no desktop.
 #   --uninstall   takes services and program away, and leaves configuration, data and users;
 #                 with --purge these go as well (deploy/uninstall.sh)
 #
@@ -64,8 +64,10 @@ add_user() {
         say "adding the user $user"
         useradd --system --user-group --home-dir "$data" --no-create-home --shell /usr/sbin/nologin "$user"
     fi
-    # Raspberry Pi OS gives the pins to this group; other systems have no such group, and a unit may not name it then.
-    if [ "$role" = kiosk ] && getent group gpio >/dev/null; then usermod --append --groups gpio "$user"; fi
+    [ "$role" = kiosk ] || return 0
+    for group in gpio video; do # gpio is not everywhere, so the unit may not name it; video is for deploy/command.sh
+        if getent group $group >/dev/null; then usermod --append --groups $group "$user"; fi
+    done
 }
 
 git_here() { git -c safe.directory="$root" -C "$root" "$@"; } # root need not own the checkout
@@ -127,7 +129,8 @@ put_back() {
     if [ -d "$program.old" ]; then
         if [ -e "$program.begun" ] && [ -n "$(ls -A "$program.old")" ]; then
             move_files "$program" "$program.gone"
-            say "the program of before is back in $program" >&2
+            rm -f "$program.begun" # before anything comes back: who is cut off below must not take that away again
+            say "the program of before is put back in $program" >&2
         fi
         move_files "$program.old" "$program"
     fi
@@ -185,9 +188,10 @@ place_config() {
             grep -q "^$line" "$config/server.toml" || say "for TLS, $config/server.toml has to say: $line"
         done
     fi
-    if [ "$role" = kiosk ] && [ -e "$enrolment" ]; then
-        chown "$user:$user" "$enrolment"
-        chmod 0600 "$enrolment"
+    # Root changes nothing in a folder in which the service might have put a link to something else.
+    if [ "$role" = kiosk ] && [ -e "$enrolment" ] && [ "$(stat -c %U "$enrolment")" != "$user" ]; then
+        say "$enrolment does not belong to $user, so the kiosk may not be able to read it." \
+            "Bring it again: install -T -o $user -g $user -m 0600 FILE $enrolment"
     fi
     for secret in "$config/enrolment.json" "$config/database-password"; do # handed over by systemd, which is root
         [ ! -e "$secret" ] || { chown root:root "$secret" && chmod 0600 "$secret"; }
@@ -233,9 +237,11 @@ extras() { # TLS in front of a server, the display of a kiosk
     esac
 }
 
-choose_screen() { # for a new kiosk of which nothing was said
+# For a new kiosk of which nothing was said. Elsewhere than on a Raspberry Pi the console may be somebody's.
+choose_screen() {
     [ "$role" = kiosk ] && [ "$screen" = keep ] && [ ! -e "$units/$unit" ] || return 0
-    if [ -e /dev/dri ] && [ ! -e /etc/systemd/system/display-manager.service ]; then screen=on; fi
+    [ -e /dev/dri ] && [ ! -e /etc/systemd/system/display-manager.service ] || return 0
+    if grep -qsa '^Raspberry Pi' /proc/device-tree/model; then screen=on; fi
 }
 
 # ---------------------------------------------------------------------------------------------- the run

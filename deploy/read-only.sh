@@ -19,6 +19,7 @@ set -eu
 user=threshold-kiosk
 data=/var/lib/$user
 label=threshold-data
+data_line="LABEL=$label $data ext4 noatime,nodev,nosuid,noexec,nofail,x-systemd.device-timeout=20s 0 2"
 LEAST_MB=256
 quiet_units='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer logrotate.timer e2scrub_all.timer
 fake-hwclock.service fake-hwclock-save.timer dphys-swapfile.service rpi-zram-writeback.timer'
@@ -68,9 +69,7 @@ read_only() { # the fstab as it is to be
         }
         { print }
     '
-    if ! has_line "$data"; then
-        echo "LABEL=$label $data ext4 noatime,nodev,nosuid,noexec,nofail,x-systemd.device-timeout=20s 0 2"
-    fi
+    has_line "$data" || echo "$data_line"
     echo "# threshold: begin, put here by read-only.sh on; taken away by read-only.sh off"
     memory_lines
     echo "# threshold: units $1"
@@ -80,6 +79,7 @@ read_only() { # the fstab as it is to be
 replace_fstab() { # from standard input, whole or not at all
     cat >"$fstab.new"
     chmod --reference="$fstab" "$fstab.new"
+    sync
     mv "$fstab.new" "$fstab"
     sync
 }
@@ -133,30 +133,91 @@ find_device() { # sets device
 
 holds_store() { [ -e "$1/kiosk.db" ] || [ -e "$1/enrolment.json" ]; }
 
-move_data() { # from root to the partition, and only then away from root
-    mkdir -p /run/threshold-data
-    mount "$device" /run/threshold-data || die "$device cannot be mounted: is it ext4? See blkid $device"
-    trap 'umount /run/threshold-data' EXIT
-    if holds_store $data; then
-        ! holds_store /run/threshold-data || die "both $data and $device hold a kiosk's data." \
-            "Delete what is not wanted; the seats and passages of what is deleted are known to this kiosk alone."
-        cp -a $data/. /run/threshold-data
-        sync
-        find $data -mindepth 1 -delete
-    fi
-    chown $user:$user /run/threshold-data
-    chmod 0750 /run/threshold-data
-    umount /run/threshold-data
-    trap - EXIT
+mount_there() { # mount_there PLACE WHAT [OPTION...]
+    there=$1
+    mkdir -p "$there"
+    ! mountpoint -q "$there" || umount "$there" # a run that was killed has left it
+    mount ${3:+"$3"} "$2" "$there" || die "$2 cannot be mounted at $there: is it ext4? See blkid $2"
 }
 
+unmount_there() {
+    umount "$there"
+    rmdir "$there"
+    there=
+}
+
+# A folder named copying on the partition says that this is under way. While fstab does not name the partition, what
+# lies there does not count: the plug may have been pulled, and the kiosk has gone on with what is on root.
+copy_data() {
+    mount_there /run/threshold-data "$device"
+    copying=$there/copying
+    if [ -e "$copying" ] && ! has_line $data; then
+        holds_store $data || die "$device holds a copy that was not finished, and there is nothing to copy any more." \
+            "Look at it (mount $device /mnt); if it may be deleted: wipefs --all $device, then --device $device"
+        find "$there" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
+    fi
+    if holds_store $data; then
+        ! holds_store "$there" || die "both $data and $device hold a kiosk's data." \
+            "Delete what is not wanted; the seats and passages of what is deleted are known to this kiosk alone."
+        forget_partition
+        mkdir "$copying"
+        cp -a $data/. "$copying"
+        sync
+        find "$copying" -mindepth 1 -maxdepth 1 -exec mv -t "$there" {} +
+        sync
+    fi
+    chown $user:$user "$there"
+    chmod 0750 "$there"
+    unmount_there
+}
+
+forget_partition() { # in fstab: an image that was made with --root names it from the beginning
+    ! has_line $data || awk -v at=$data '$1 ~ /^#/ || $2 != at' "$fstab" | replace_fstab
+}
+
+name_partition() { # in fstab, where off leaves it
+    has_line $data || { cat "$fstab" && echo "$data_line"; } | replace_fstab
+}
+
+# What was copied lies on root still, beneath the partition: without the stick the kiosk would take it up again. Its
+# name goes first, so that a kiosk that meets half of it does not act under it.
+clear_root() {
+    mount_there /run/threshold-root "${data%/*}" --bind
+    newer=$(find "$there/$user" -type f -newer $data/copying -print -quit)
+    [ -z "$newer" ] || die "the kiosk has written to $data on root since it was copied, when $device was away." \
+        "Nothing is deleted. Unmount $data, look at both, and keep the one that is wanted."
+    rm -f "$there/$user/enrolment.json"
+    sync
+    find "$there/$user" -mindepth 1 -delete
+    sync
+    unmount_there
+}
+
+go_on() { # whatever became of it, the door opens
+    status=$?
+    [ -z "$there" ] || umount "$there" || true
+    [ "$stopped" = no ] || systemctl start --no-block $user.service || say "the kiosk does not start: systemctl status $user"
+    exit $status
+}
+
+# At every moment the whole of the kiosk's data lies where the next start looks for it.
 place_data() {
-    ! mountpoint -q $data || return 0
-    find_device
-    systemctl stop $user.service
-    move_data
-    mount -o noatime,nodev,nosuid,noexec "$device" $data
-    systemctl start --no-block $user.service || say "the kiosk does not start: systemctl status $user"
+    there='' stopped=no device=$label
+    trap go_on EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    if ! mountpoint -q $data; then
+        find_device
+        stopped=yes
+        systemctl stop $user.service
+        copy_data
+        name_partition
+        mount -o noatime,nodev,nosuid,noexec "$device" $data
+    fi
+    [ -d $data/copying ] || return 0
+    clear_root
+    rmdir $data/copying
+    sync
 }
 
 # ---------------------------------------------------------------------------------------------- on, off, status

@@ -6,7 +6,8 @@
 #
 # Writes /etc/caddy/Caddyfile from deploy/etc/Caddyfile, and the authority's certificate, which kiosks pin, to
 # /etc/threshold/ca.crt. A Caddy that serves something else already is left alone: put the site of deploy/etc/Caddyfile
-# into its configuration by hand. What server.toml has to say is told in docs/tls.md.
+# into its configuration by hand. What server.toml has to say is told in docs/tls.md. Of Caddy's folder nothing is taken
+# but one certificate of an authority, and that is read as Caddy's own user.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -45,10 +46,9 @@ install_caddy() {
 }
 
 write_caddyfile() {
-    wanted=$(mktemp)
-    trap 'rm -f "$wanted"' EXIT
     { echo "$mark" && sed "s/@NAME@/$(printf '%s' "$names" | sed 's/,/, /g')/" "$here/etc/Caddyfile"; } >"$wanted"
-    words=$(caddy validate --config "$wanted" --adapter caddyfile 2>&1) || {
+    # Looking at it, Caddy makes an authority: a throw-away one, not one in root's home.
+    words=$(XDG_DATA_HOME=$scratch XDG_CONFIG_HOME=$scratch caddy validate --config "$wanted" --adapter caddyfile 2>&1) || {
         printf '%s\n' "$words" | tail -n 3 >&2
         die "Caddy does not take these names: $names" "Its own words are above."
     }
@@ -72,18 +72,33 @@ start_caddy() {
     copy_authority
 }
 
+# As Caddy's user, so that a link of its making shows no more than it may see itself. Writes $taken.
+take_authority() {
+    timeout $PATIENCE_S setpriv --reuid=caddy --regid=caddy --clear-groups --no-new-privs head -c 20000 "$authority" \
+        2>>"$scratch/why" \
+        | "$here/../.venv/bin/python" -c '
+import sys
+from admission import roots
+pem = roots.read(sys.stdin.buffer.read())
+sys.exit("more than one") if pem.count("BEGIN") != 1 else sys.stdout.write(pem)' \
+            >"$taken" 2>>"$scratch/why"
+}
+
 copy_authority() {
     for _ in $(seq $PATIENCE_S); do
         if [ -s "$authority" ]; then break; fi
         sleep 1
     done
     [ -s "$authority" ] || die "Caddy has made no authority in $PATIENCE_S s: journalctl -u caddy -n 50"
+    take_authority || die "$(tail -n 1 "$scratch/why")" \
+        "$authority is not the one certificate of an authority that Caddy makes: not copied." \
+        "Look at it: openssl x509 -noout -text -in $authority"
     install -d -m 0755 "${copy%/*}"
-    if [ -e "$copy" ] && ! cmp -s "$authority" "$copy"; then
+    if [ -e "$copy" ] && ! cmp -s "$taken" "$copy"; then
         say "$copy holds another authority, which kiosks may have pinned: it is kept as $copy.before"
         cp -p "$copy" "$copy.before"
     fi
-    install -m 0644 "$authority" "$copy"
+    install -m 0644 "$taken" "$copy"
     say "TLS for $names; kiosks pin $copy, staff may add it to their browsers"
 }
 
@@ -115,5 +130,8 @@ if [ -e "$caddyfile" ] && ! is_ours && ! is_example; then
     die "$caddyfile was written by somebody else and is left alone." \
         "Put the site of $here/etc/Caddyfile into it by hand (docs/tls.md), or move it away and run this again."
 fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+wanted=$scratch/Caddyfile taken=$scratch/root.crt
 write_caddyfile
 start_caddy

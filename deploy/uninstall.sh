@@ -5,7 +5,8 @@
 #
 # Services, commands and, with the last role, the program go; configuration, data and the user stay. --purge deletes
 # these too: on a server everything that it knows of the event with its backups, on a kiosk its key and every passage
-# that the server has not heard of. It asks first; --yes says yes beforehand. Debian packages stay.
+# that the server has not heard of. It asks first; --yes says yes beforehand. Debian packages stay, and so does what
+# the settings keep elsewhere, as other things may lie there too: it is named, for you to delete.
 set -eu
 
 program=/opt/threshold
@@ -23,8 +24,36 @@ usage() { die "usage: sh deploy/install-$role.sh --uninstall [--purge [--yes]]";
 
 systemd_runs() { [ -d /run/systemd/system ]; }
 
+setting() { # setting NAME: what the settings say, or nothing
+    sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*[\"']\([^\"']*\)[\"'].*/\1/p" "$config/$role.toml" 2>/dev/null \
+        | head -n 1
+}
+
+kept_elsewhere() { # prints what the purge does not reach, a line each
+    for name in data backups enrolment; do
+        place=$(setting $name)
+        case $place in
+            '') ;;
+            "$data" | "$data"/*) case $place in */..*) echo "$place ($name in $role.toml)" ;; esac ;;
+            *) [ ! -e "$place" ] || echo "$place ($name in $role.toml)" ;;
+        esac
+    done
+    if [ -d "$data/" ]; then # a link goes, what it leads to does not
+        find "$data/" -mindepth 1 -maxdepth 1 -xtype d -type l -printf '%l (to which a link in the data folder leads)\n'
+    fi
+    url=$(setting database | sed 's|//[^/@]*@|//|')
+    [ -z "$url" ] || echo "the database $url"
+}
+
+tell_kept() {
+    [ -n "$elsewhere" ] || return 0
+    say "this is NOT deleted, and may hold names; delete it yourself:"
+    printf '%s\n' "$elsewhere" | sed 's/^/  /'
+}
+
 agree() {
     [ "$yes" = no ] || return 0
+    tell_kept
     [ -t 0 ] || die "--purge deletes $data and all that is in it; if that is meant: --uninstall --purge --yes"
     printf 'This deletes %s and all that is in it. To go on, type %s: ' "$data" "$role"
     read -r answer || answer=
@@ -63,11 +92,20 @@ remove_program() {
     rm -rf "$program" "$program.new" "$program.old" "$program.begun" "$program.gone"
 }
 
-purge() {
-    if [ -d "$data" ]; then
-        find "$data" -xdev -mindepth 1 -delete
-        rmdir "$data" 2>/dev/null || say "$data is empty now, but a partition of its own: take its line out of /etc/fstab"
+delete_data() {
+    folder=$(readlink -m "$data") # it may be a link to a folder on another disk
+    case $folder in /*/*) ;; *) die "$data leads to $folder, which is not deleted" ;; esac
+    if [ -d "$folder" ]; then
+        find "$folder" -mindepth 1 -delete || true
+        [ -z "$(find "$folder" -mindepth 1 ! -type d -print -quit)" ] \
+            || die "not everything in $folder could be deleted; why is said above. The rest of the purge is not done."
+        rmdir "$folder" 2>/dev/null || say "$folder is empty now, but disks are mounted: take their lines out of /etc/fstab"
     fi
+    if [ -L "$data" ]; then rm "$data"; fi
+}
+
+purge() {
+    delete_data
     rm -f "$config/$role.toml"
     case $role in
         server) rm -f "$config/database-password" "$config/ca.crt" ;;
@@ -99,13 +137,15 @@ command -v systemctl >/dev/null || die "there is no systemd here, so Threshold's
 if [ "$role" = kiosk ] && grep -qs '^# threshold: ' /etc/fstab; then
     die "this machine's root is to be read-only from its next start on. First: sh $program/deploy/read-only.sh off"
 fi
+elsewhere=$(kept_elsewhere)
 [ "$purge" = no ] || agree
 cd /
 remove_services
 remove_program
 if [ "$purge" = yes ]; then
     purge
-    say "$user is gone, with its configuration and its data"
+    say "$user is gone, with its configuration and all that was in $data"
+    tell_kept
 else
     say "$user.service is gone. Left where they were: $config, $data and the user $user."
 fi

@@ -18,6 +18,7 @@ BACKUP = "threshold-backup"
 
 def everything(door: Door, report: Report) -> None:
     """All that can be looked at while it runs."""
+    _command(door, report)
     _units(door, report)
     _doctors(door, report)
     _backup(door, report)
@@ -38,6 +39,13 @@ def _units(door: Door, report: Report) -> None:
         report.check(f"{unit}'s exposure is at most {EXPOSURE}", level <= EXPOSURE, said)
     failed = door.machine.run("systemctl list-units --failed --plain --no-legend 'threshold*'").strip()
     report.check("no unit of Threshold has failed", not failed, failed)
+
+
+def _command(door: Door, report: Report) -> None:
+    """It is the service's user, and says so before it has done anything that could not be kept."""
+    code, said = door.machine.attempt("threshold-server print-badges --reprint --out /root/badges.pdf")
+    sentence = "a command says beforehand that it cannot write where only root can"
+    report.check(sentence, code == 1 and "this runs as the user threshold-server" in said, said)
 
 
 def _doctors(door: Door, report: Report) -> None:

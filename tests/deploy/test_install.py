@@ -93,7 +93,7 @@ def command(folder: Path, name: str, user: int) -> list[str]:
 def test_root_calls_the_program_as_the_services_user_with_the_machines_settings(tmp_path: Path, name: str) -> None:
     words = command(tmp_path, name, user=0)
 
-    assert words[:4] == ["--ruid=0", f"--euid={name}", f"--regid={name}", "--init-groups"]
+    assert words[:3] == [f"--reuid={name}", f"--regid={name}", "--init-groups"]
     settings = f"/etc/threshold/{name.removeprefix('threshold-')}.toml"
     assert words[-5:] == [f"/opt/threshold/.venv/bin/{name}", "--config", settings, "add-user", "anna maria"]
 
@@ -125,6 +125,16 @@ def test_a_server_without_an_event_is_not_started_and_says_how_to_make_one(tmp_p
 
     assert answer.returncode == 1
     assert "threshold-server init" in answer.stdout
+
+
+@pytest.mark.parametrize("beside", ["threshold.db.turn", "threshold.db.restoring", "set-aside"])
+def test_a_server_whose_database_is_gone_is_not_begun_anew(tmp_path: Path, beside: str) -> None:
+    (tmp_path / "data" / beside).mkdir(parents=True)
+    answer = begun(tmp_path, (DEPLOY / "etc" / "server.toml").read_text(encoding="utf-8"))
+
+    assert answer.returncode == 1
+    assert "threshold-server restore FILE" in answer.stdout
+    assert "threshold-server init" not in answer.stdout
 
 
 def test_a_server_with_a_database_is_started(tmp_path: Path) -> None:
