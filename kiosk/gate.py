@@ -112,9 +112,9 @@ class Gate:
         guest = self._usher.know(text, site)
         try:
             visit = self._parts.doorkeeper.last_visit(badge, site)
+            earlier = self._earlier(visit, guest, site) if visit is not None else None
         except DiskError as error:
             return self._unwritten(error, site, badge)
-        earlier = self._earlier(visit, guest, site) if visit is not None else None
         if earlier is not None:
             return earlier
         if not again:
@@ -204,9 +204,10 @@ class Gate:
 
     def _let_out(self, shown: Shown) -> Shown:
         """Shows this; if somebody leaves uncounted, the way is open all the same."""
+        self._show(shown)
         if shown.state == "goodbye":
             self._open(UNWRITTEN)
-        return self._show(shown)
+        return shown
 
     def _open(self, seq: int) -> None:
         if self._parts.way is not None:

@@ -321,6 +321,16 @@ class TestAWayOutThatWasTurned:
         assert standing.exit_only
 
 
+def test_a_passage_that_cannot_be_read_keeps_nobody_in(watch: Watches, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = watch("hall-out")
+    turnstile = behind(one)
+    assert show(one, "p1") == "goodbye"
+    monkeypatch.setattr(one.kiosk.journal, "passage", fail)
+    one.kiosk.ms += 2_000
+    assert one.gate.present(one.kiosk.world.tokens["p1"]).key == "goodbye"
+    assert turnstile.opened == [1, UNWRITTEN]
+
+
 def test_somebody_inside_gets_out_of_a_two_way_gate_although_the_disk_cannot_be_read(
     watch: Watches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
