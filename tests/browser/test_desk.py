@@ -46,6 +46,7 @@ def test_arrows_choose_and_escape_clears(desk: Page) -> None:
     second = desk.locator("#found bdi").nth(1).text_content()
     desk.keyboard.press("Enter")
     expect(desk.get_by_role("heading", level=2, name=second or "", exact=True)).to_be_visible()
+    desk.wait_for_load_state("load")  # keys that come before the page's script go nowhere
     desk.keyboard.type("per")
     expect(desk.locator("#found li")).to_have_count(12)
     desk.keyboard.press("Escape")
