@@ -60,6 +60,7 @@ def test_nothing_is_read_that_is_not_there(name: str) -> None:
     assert {picture for picture, _ in ours(name).false} <= MISLABELLED
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["zxing", "zxingcpp", "jsqr"])
 def test_patience_reads_more_and_nothing_wrong(name: str) -> None:
     patient = score(sets()[name], Ours(PATIENT_MS))

@@ -23,7 +23,7 @@ from tests import manual
 from tests.together.fleet import wait_until
 from tests.world import make_world, utc_now
 
-pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
+pytestmark = [pytest.mark.postgres, pytest.mark.long, pytest.mark.xdist_group("postgres")]
 
 
 @dataclass

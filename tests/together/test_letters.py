@@ -22,7 +22,7 @@ from tests.together.conftest import Site
 from tests.together.supervisors import raised, settle_incidents
 from tests.world import PaperKiosk, utc_now
 
-pytestmark = [pytest.mark.together, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.together, pytest.mark.long, pytest.mark.xdist_group("together"), pytest.mark.timeout(120)]
 Sealed = tuple[bytes, dict[str, str]]
 
 

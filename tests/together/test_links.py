@@ -13,7 +13,7 @@ from tests.together.busy import ROOM, Arena, busy_site
 from tests.together.fleet import Fleet, Kiosk, Outcome, wait_until
 from tests.together.proxy import Cut
 
-pytestmark = [pytest.mark.together, pytest.mark.xdist_group("together"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.together, pytest.mark.long, pytest.mark.xdist_group("together"), pytest.mark.timeout(90)]
 
 
 @pytest.fixture
