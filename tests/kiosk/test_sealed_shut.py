@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Barrier as Meeting
 from threading import Event, Thread
 
 import pytest
 
-from admission.badge import Badge
+from admission.badge import Badge, verify
 from admission.errors import DiskError
 from admission.passage import Kind
 from kiosk import padlock
+from kiosk.padlock import TRIES, Padlock, Turn
 from kiosk.position import BECKON_MS, IDLE_MS, Position
 from kiosk.stages import Note, Stage, View
 from kiosk.stewarding import Reason
@@ -229,3 +231,28 @@ def test_an_end_that_a_disk_keeps_from_coming_is_said_where_it_was_asked_for(
     one.corner.use_tool("again", 0)
     one.corner.use_tool("yes", 0)
     assert (one.stage, one.note) == (Stage.POWER, Note.NO_POWER)
+
+
+def test_as_many_codes_as_are_tried_at_once_are_counted(watch: Watches, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = watch("hall-a").kiosk
+    locks = Padlock(one.disk, one.standing, one.clock)
+    token = one.world.tokens["p5"]
+    site = one.standing.site
+    assert site is not None
+    badge = verify(token, site.keys)
+    assert isinstance(badge, Badge)
+    together = Meeting(TRIES)
+
+    def late(*_: object) -> bool:
+        together.wait(20)  # every code is counted before the first is looked at
+        return False
+
+    monkeypatch.setattr(padlock, "_fits", late)
+    turns: list[Turn] = []
+    threads = [Thread(target=lambda: turns.append(locks.turn(token, badge, "1"))) for _ in range(TRIES)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(turn is Turn.LOCKED for turn in turns) == [False] * (TRIES - 1) + [True]
+    assert locks.turn(token, badge, CODE) is Turn.LOCKED
